@@ -1,0 +1,1 @@
+"""The only code that encrypts or signs: envelopes, keys, codes, custody."""

@@ -1,0 +1,226 @@
+"""What storage keeps, as values: random ids, days, states, versions, public keys, keyed tags, hashes and ciphertext; nothing else.
+
+They live here, below storage and handlers, so that both can name them. Ids are 32 lower-case hex digits unless said. `S x` = an age
+file that only x opens. Times in the clear: `day` = days since 1970-01-01 UTC; `due`/`lease`/`expires` = milliseconds since then, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class StorageDown(Exception):
+    """The database did not take the write; nothing was written. Carries no content."""
+
+
+class Purpose(StrEnum):
+    """What a server-held key is for; also the names of the recipients."""
+
+    INTAKE = "intake"
+    RELEASE = "release"
+    GATE = "gate"
+    DELIVERY = "delivery"
+    ROSTER = "roster"
+
+
+class CaseState(StrEnum):
+    TALKING = "talking"
+    SEALED = "sealed"
+    HELD = "held"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    PURGED = "purged"
+
+
+class GrantState(StrEnum):
+    LOCKED = "locked"
+    OFFERED = "offered"
+    OPEN = "open"
+    STRUCK = "struck"
+    GIVEN_UP = "given_up"
+
+
+class SendingState(StrEnum):
+    """`waiting` = until the source writes; `unknown` = a send that may have arrived; `shelved` = given up, kept for the operator's count."""
+
+    WAITING = "waiting"
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    SHELVED = "shelved"
+
+
+class Part(StrEnum):
+    MESSAGE = "message"
+    CONTACT = "contact"
+    NOTE = "note"
+    MEDIA = "media"
+
+
+class TaskKind(StrEnum):
+    """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag."""
+
+    CONVERSE = "converse"
+    SEAL = "seal"
+    OFFER = "offer"
+    ACT = "act"
+    SEND = "send"
+    FORGET_THREAD = "forget_thread"
+    SWEEP = "sweep"
+
+
+class Accepted(StrEnum):
+    NEW = "new"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedInbound:
+    """One accepted message. `dedupe` = HMAC(dedupe pepper, channel + provider id), hex."""
+
+    id: str
+    dedupe: str
+    epoch: int
+    sealed: bytes
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRow:
+    id: str
+    seq: int
+    epoch: int
+    thread: str | None
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """`tag` = HMAC(index pepper, argon2id(channel + address)), hex. `version` is that of the row as read (0 = not stored yet)."""
+
+    tag: str
+    case_id: str | None
+    epoch: int
+    version: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    id: str
+    day: int
+    state: CaseState
+    urgent: bool
+    version: int
+    epoch: int
+    recipient: str | None
+    delivery_epoch: int | None
+    gate: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One sealed part of a case. `seq` counts from 1 over all parts of the case; `sha256` = hex of `sealed`."""
+
+    case_id: str
+    epoch: int
+    seq: int
+    part: Part
+    day: int
+    sha256: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """Both `stub` and `key_file` are S release(S reader) until peeled; who holds a grant stands in the gate file alone until the offer."""
+
+    id: str
+    case_id: str
+    epoch: int
+    person_id: str | None
+    state: GrantState
+    stub: bytes
+    key_file: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCase:
+    """Everything one sealing writes, in one transaction. `entries` are custody leaves (exact bytes)."""
+
+    case_id: str
+    epoch: int
+    recipient: str
+    delivery_epoch: int
+    urgent: bool
+    gate: bytes
+    envelopes: tuple[Envelope, ...]
+    grants: tuple[GrantRow, ...]
+    entries: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendingRow:
+    """Ledger of everything that leaves. `id` = HMAC(sending pepper, cause), hex: one cause, one sending. `sealed` = S delivery, emptied once sent."""
+
+    id: str
+    case_id: str | None
+    state: SendingState
+    epoch: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """What a person did at the desk: `signature` (Ed25519, 64 bytes) is over the plaintext of `sealed`."""
+
+    id: str
+    person_id: str
+    case_id: str
+    kind: str
+    signature: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """The worker's answer to one act, S reader."""
+
+    act_id: str
+    person_id: str
+    sealed: bytes
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """`verify_key` (base64 Ed25519) serves login only: acts are judged against the card. `card` = S roster."""
+
+    id: str
+    status: str
+    version: int
+    verify_key: str
+    card: bytes
+    duty: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    purpose: Purpose
+    number: int
+    recipient: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed task. `rev` is the revision that was claimed: `done` deletes only that one."""
+
+    id: str
+    kind: TaskKind
+    ref: str
+    attempts: int
+    rev: int
