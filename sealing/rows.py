@@ -43,7 +43,7 @@ class GrantState(StrEnum):
 
 
 class SendingState(StrEnum):
-    """`waiting` = until the source writes; `unknown` = a send that may have arrived; `shelved` = given up, kept for the operator's count."""
+    """`waiting` = until the source writes; `unknown` = a send that may have arrived; `shelved` = given up."""
 
     WAITING = "waiting"
     DUE = "due"
@@ -164,7 +164,7 @@ class SealedCase:
 
 @dataclass(frozen=True, slots=True)
 class SendingRow:
-    """Ledger of everything that leaves. `id` = HMAC(sending pepper, cause), hex: one cause, one sending. `sealed` = S delivery, emptied once sent."""
+    """Ledger of everything that leaves. `id` = HMAC(sending pepper, cause), hex: one cause, one sending. `sealed` = S delivery, empty once sent."""
 
     id: str
     case_id: str | None

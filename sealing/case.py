@@ -1,0 +1,74 @@
+"""Sealing a case: a key pair of its own, envelopes to it, a key file per drawn reader under two locks. After this no server-held
+secret opens the case; `forget_key` is simply that nobody keeps the returned identity."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from sealing import age, plaintexts
+from sealing.plaintexts import Contact, Stub
+from sealing.rows import Envelope, GrantRow, GrantState, Part
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKey:
+    """`identity` is None where only the public half is known (appending to a sealed case)."""
+
+    case_id: str
+    epoch: int
+    recipient: str
+    identity: str | None = None
+
+    def __repr__(self) -> str:
+        return f"CaseKey({self.case_id}, {self.epoch}, …)"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderKey:
+    """Whom a key file is for."""
+
+    person: str
+    age_recipient: str
+    card_fingerprint: str
+    rank: int
+
+
+def new_case_key(case_id: str, epoch: int) -> CaseKey:
+    identity, recipient = age.generate()
+    return CaseKey(case_id, epoch, recipient, identity)
+
+
+def sha256(sealed: bytes) -> str:
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def envelope(key: CaseKey, seq: int, part: Part, day: int, plaintext: bytes) -> Envelope:
+    return _row(key, seq, part, day, age.seal(plaintext, key.recipient))
+
+
+def codes_envelope(key: CaseKey, seq: int, day: int, release: str, reasons: dict[str, list[str]]) -> Envelope:
+    """Inner lock the case key, outer lock the release epoch: opened by neither the reader nor the server alone."""
+    note = plaintexts.codes_note(key.case_id, key.epoch, seq, reasons)
+    return _row(key, seq, Part.NOTE, day, age.two_locks(note, key.recipient, release))
+
+
+def contact_envelope(key: CaseKey, seq: int, day: int, contact_id: str, contact: Contact, delivery: str) -> Envelope:
+    """Nested: the case key outside, the delivery key inside, so that the reader never sees the address."""
+    inner = age.seal(plaintexts.contact_inner(key.case_id, contact_id, contact), delivery)
+    return envelope(key, seq, Part.CONTACT, day, plaintexts.contact_outer(key.case_id, key.epoch, seq, contact_id, inner))
+
+
+def grant(key: CaseKey, reader: ReaderKey, grant_id: str, release: str, stub: Stub) -> GrantRow:
+    """Key file and stub for one reader, both under two locks. The stub names the key file's hash, which the reader signs to open."""
+    if key.identity is None:
+        raise ValueError("only the sealer of an epoch makes its key files")
+    text = plaintexts.key_file(key.case_id, key.epoch, key.identity)
+    key_file = age.two_locks(text, reader.age_recipient, release)
+    named = replace(stub, key_file_sha256=sha256(key_file))
+    sealed_stub = age.two_locks(plaintexts.stub(named), reader.age_recipient, release)
+    return GrantRow(grant_id, key.case_id, key.epoch, None, GrantState.LOCKED, sealed_stub, key_file)
+
+
+def _row(key: CaseKey, seq: int, part: Part, day: int, sealed: bytes) -> Envelope:
+    return Envelope(key.case_id, key.epoch, seq, part, day, sha256(sealed), sealed)

@@ -1,0 +1,101 @@
+"""The custody log: what happened to which ciphertext, signed by who did it. Append-only leaves of an RFC 6962 tree (proofs: a later issue).
+
+leaf = body, newline, key fingerprint, space, base64 signature, newline. `body` is the exact bytes that were signed: compact JSON
+{"v":1,"hour":hours since 1970 UTC,"kind","case","sha256":ciphertext,"card":card fingerprint}. Hashes are of ciphertext, never of plaintext.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sealing.signing import Use, fingerprint, verify
+
+
+class EntryKind(StrEnum):
+    """`open` carries the reader's own signature, the others the worker's."""
+
+    SEAL = "seal"
+    NEW_EPOCH = "new_epoch"
+    OFFER = "offer"
+    OPEN = "open"
+    ANSWER = "answer"
+    STRIKE = "strike"
+    CARD = "card"
+    COMMIT = "commit"
+
+
+ACTOR_USE = {EntryKind.OPEN: Use.OPEN}
+HEX_64 = re.compile(r"[0-9a-f]{64}")
+ID = re.compile(r"[0-9a-f]{32}")
+
+
+class EntryError(ValueError):
+    """Not a custody entry. Carries no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`case` is empty for entries of the roster and of the line; `card` is empty where no reader acts."""
+
+    hour: int
+    kind: EntryKind
+    case: str
+    sha256: str
+    card: str
+
+    def body(self) -> bytes:
+        fields = {"v": 1, "hour": self.hour, "kind": self.kind.value, "case": self.case, "sha256": self.sha256, "card": self.card}
+        return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def parse_body(body: bytes) -> Entry:
+    """Raises EntryError unless the bytes are exactly one entry's."""
+    try:
+        fields = json.loads(body)
+        entry = Entry(fields["hour"], EntryKind(fields["kind"]), fields["case"], fields["sha256"], fields["card"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EntryError("unreadable") from None
+    texts = all(isinstance(t, str) for t in (entry.case, entry.sha256, entry.card))
+    if not texts or type(entry.hour) is not int or entry.hour < 0 or set(fields) != {"v", "hour", "kind", "case", "sha256", "card"}:
+        raise EntryError("wrong fields")
+    if not (entry.case == "" or ID.fullmatch(entry.case)) or not HEX_64.fullmatch(entry.sha256):
+        raise EntryError("wrong fields")
+    if not (entry.card == "" or HEX_64.fullmatch(entry.card)) or fields["v"] != 1:
+        raise EntryError("wrong fields")
+    return entry
+
+
+def leaf(body: bytes, signer: str, signature: bytes) -> bytes:
+    """`signer` = base64 Ed25519 public key; only its fingerprint is kept."""
+    return body + b"\n" + fingerprint(signer).encode() + b" " + base64.b64encode(signature) + b"\n"
+
+
+def read_leaf(data: bytes) -> tuple[Entry, bytes, str, bytes]:
+    """(entry, exact body, signer's fingerprint, signature). Raises EntryError."""
+    try:
+        body, line, rest = data.split(b"\n")
+        signer, encoded = line.split(b" ")
+        signature = base64.b64decode(encoded, validate=True)
+        name = signer.decode("ascii")
+    except (ValueError, binascii.Error):
+        raise EntryError("unreadable leaf") from None
+    if rest:
+        raise EntryError("unreadable leaf")
+    return parse_body(body), body, name, signature
+
+
+def holds(data: bytes, public: str) -> bool:
+    """Whether the leaf is signed by this key for its kind of entry."""
+    entry, body, name, signature = read_leaf(data)
+    return name == fingerprint(public) and verify(public, ACTOR_USE.get(entry.kind, Use.CUSTODY), body, signature)
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """RFC 6962, 2.1."""
+    return hashlib.sha256(b"\x00" + data).digest()

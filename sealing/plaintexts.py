@@ -1,0 +1,272 @@
+"""What is inside each ciphertext. Final: age does not say who sealed a file, so kind, case, epoch, sequence, previous hash and direction
+stand inside the plaintext (DESIGN 4). All are padded JSON objects with "v":1 and "kind", but the key file, which is a plain age identity
+file that stock `age -d -i` reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sealing.age import OpenError, padded_json, read_json
+from triage.language import Translation
+from triage.sensitive import Sensitive
+from triage.tip import Asked, Assessment, Inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The way back to a source. `pull`: never write first, an answer waits until the source writes."""
+
+    channel: str
+    address: Sensitive[str]
+    language: str
+    alphabet: str
+    pull: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One text about to leave."""
+
+    channel: str
+    address: Sensitive[str]
+    text: Sensitive[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """What a reader sees before opening: never a name, a town or a word of the tip."""
+
+    case: str
+    epoch: int
+    grant: str
+    designation: str
+    urgency: str
+    kinds: tuple[str, ...]
+    country: str
+    agency_kinds: tuple[str, ...]
+    child: str
+    language: str
+    translation: str
+    rank: int
+    key_file_sha256: str
+    card: str
+    gate_recipient: str
+    delivery_recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reader's signed reply. `contact` = SHA-256 of the contact envelope it was made from; `inner` = S delivery (contact)."""
+
+    case: str
+    epoch: int
+    sequence: int
+    contact: str
+    inner: bytes
+    text: Sensitive[str]
+
+
+def inbound(message: Inbound) -> bytes:
+    return padded_json(
+        {
+            "v": 1,
+            "kind": "inbound",
+            "channel": message.channel,
+            "address": message.address.reveal(),
+            "text": message.text.reveal(),
+            "provider_id": message.provider_id,
+            "received": message.received.astimezone(UTC).isoformat(),
+        }
+    )
+
+
+def read_inbound(plaintext: bytes) -> Inbound:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "inbound")
+    try:
+        received = datetime.fromisoformat(str(fields["received"]))
+        address, text = Sensitive(str(fields["address"])), Sensitive(str(fields["text"]))
+        return Inbound(str(fields["channel"]), address, text, str(fields["provider_id"]), received)
+    except (KeyError, ValueError):
+        raise OpenError("not an inbound message") from None
+
+
+def key_file(case_id: str, epoch: int, identity: str) -> bytes:
+    return f"# tipline key file v1\n# kind: case\n# case: {case_id}\n# epoch: {epoch}\n{identity}\n".encode()
+
+
+KEY_FILE = re.compile(r"# tipline key file v1\n# kind: case\n# case: ([0-9a-f]{32})\n# epoch: ([0-9]+)\n(AGE-SECRET-KEY-1[0-9A-Z]+)\n")
+
+
+def read_key_file(plaintext: bytes) -> tuple[str, int, str]:
+    """(case, epoch, identity). Raises OpenError."""
+    found = KEY_FILE.fullmatch(plaintext.decode("ascii", "replace"))
+    if found is None:
+        raise OpenError("not a case key file")
+    return found[1], int(found[2]), found[3]
+
+
+def stub(value: Stub) -> bytes:
+    return padded_json({"v": 1, "kind": "stub", **{name: _plain(getattr(value, name)) for name in value.__slots__}})
+
+
+def message_in(
+    case_id: str,
+    epoch: int,
+    seq: int,
+    previous: str,
+    text: Sensitive[str],
+    received: datetime,
+    language: str,
+    translation: Translation | None,
+    assessment: Assessment,
+    asked: Asked | None,
+) -> bytes:
+    """A message of the source with what the line makes of it. `previous` = SHA-256 of the case's last message envelope, or ""."""
+    return padded_json(
+        {
+            **_message(case_id, epoch, seq, previous, "in", received, language, text),
+            "translation": None
+            if translation is None
+            else {
+                "text": translation.text.reveal(),
+                "quality": translation.quality,
+                "package": translation.package,
+                "trusted": translation.trusted,
+            },
+            "asked": None if asked is None else asked.value,
+            **_found(assessment),
+        }
+    )
+
+
+def message_out(case_id: str, epoch: int, seq: int, previous: str, text: Sensitive[str], sent: datetime) -> bytes:
+    """A reader's answer, kept in the case in his own words."""
+    return padded_json(_message(case_id, epoch, seq, previous, "out", sent, "", text))
+
+
+def contact_inner(case_id: str, contact_id: str, contact: Contact) -> bytes:
+    """Goes to the delivery key: what the worker needs to send an answer."""
+    return padded_json(
+        {
+            "v": 1,
+            "kind": "address",
+            "case": case_id,
+            "contact_id": contact_id,
+            "channel": contact.channel,
+            "address": contact.address.reveal(),
+            "language": contact.language,
+            "alphabet": contact.alphabet,
+            "pull": contact.pull,
+        }
+    )
+
+
+def read_contact_inner(plaintext: bytes, case_id: str) -> tuple[str, Contact]:
+    """(contact id, contact). Raises OpenError when it belongs to another case."""
+    fields = read_json(plaintext, "address")
+    if fields.get("case") != case_id:
+        raise OpenError("another case's contact")
+    channel, language, alphabet = (str(fields.get(name, "")) for name in ("channel", "language", "alphabet"))
+    contact = Contact(channel, Sensitive(str(fields.get("address", ""))), language, alphabet, fields.get("pull") is not False)
+    return str(fields.get("contact_id", "")), contact
+
+
+def contact_outer(case_id: str, epoch: int, seq: int, contact_id: str, inner: bytes) -> bytes:
+    """Goes to the case key: the reader holds it but cannot read the address inside."""
+    return padded_json(
+        {"v": 1, "kind": "contact", "case": case_id, "epoch": epoch, "seq": seq, "contact_id": contact_id, "inner": _b64(inner)}
+    )
+
+
+def codes_note(case_id: str, epoch: int, seq: int, reasons: dict[str, list[str]]) -> bytes:
+    """Why each person of the roster may or may not read. Sealed under both the release and the case key: neither the reader nor the
+    server opens it alone, since a code says who is named or whose kin lives where."""
+    return padded_json({"v": 1, "kind": "codes", "case": case_id, "epoch": epoch, "seq": seq, "codes": reasons})
+
+
+def read_codes(plaintext: bytes) -> dict[str, list[str]]:
+    """Person id -> exclusion codes. Raises OpenError."""
+    codes = read_json(plaintext, "codes").get("codes")
+    if not isinstance(codes, dict):
+        raise OpenError("not a codes note")
+    return codes
+
+
+def outgoing(value: Outgoing) -> bytes:
+    fields = {"channel": value.channel, "address": value.address.reveal(), "text": value.text.reveal()}
+    return padded_json({"v": 1, "kind": "outgoing", **fields})
+
+
+def read_outgoing(plaintext: bytes) -> Outgoing:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "outgoing")
+    return Outgoing(str(fields.get("channel", "")), Sensitive(str(fields.get("address", ""))), Sensitive(str(fields.get("text", ""))))
+
+
+def read_answer(plaintext: bytes) -> Answer:
+    """Raises OpenError unless every field is of its type."""
+    fields = read_json(plaintext, "answer")
+    case_id, epoch, sequence, contact, inner, text = (
+        fields.get(name) for name in ("case", "epoch", "sequence", "contact", "inner", "text")
+    )
+    if type(epoch) is not int or type(sequence) is not int:
+        raise OpenError("not an answer")
+    if not (isinstance(case_id, str) and isinstance(contact, str) and isinstance(inner, str) and isinstance(text, str)):
+        raise OpenError("not an answer")
+    try:
+        return Answer(case_id, epoch, sequence, contact, base64.b64decode(inner, validate=True), Sensitive(text))
+    except (ValueError, binascii.Error):
+        raise OpenError("not an answer") from None
+
+
+def handout(act_id: str, result: str, code: str, inner_key_file: bytes | None) -> bytes:
+    """The worker's answer to one act. `result`: opened, answered or refused."""
+    key = None if inner_key_file is None else _b64(inner_key_file)
+    return padded_json({"v": 1, "kind": "handout", "act": act_id, "result": result, "code": code, "key_file": key})
+
+
+def _message(
+    case_id: str, epoch: int, seq: int, previous: str, direction: str, at: datetime, language: str, text: Sensitive[str]
+) -> dict[str, object]:
+    # Coarse: the minute betrays a source whose phone was seen (DESIGN 1).
+    coarse = at.astimezone(UTC).strftime("%Y-%m-%dT%H:00Z")
+    return {
+        "v": 1,
+        "kind": "message",
+        "case": case_id,
+        "epoch": epoch,
+        "seq": seq,
+        "prev": previous,
+        "direction": direction,
+        "received": coarse,
+        "language": language,
+        "text": text.reveal(),
+    }
+
+
+def _found(assessment: Assessment) -> dict[str, object]:
+    return {
+        "urgency": assessment.urgency.value,
+        "kinds": [kind.value for kind in assessment.kinds],
+        "child": assessment.child.value,
+        "officials": [
+            {"agency": o.agency.value, "place": o.place, "name": o.name, "relation": o.relation.value, "negated": o.negated}
+            for o in assessment.officials
+        ],
+        "places": [{"text": p.text, "start": p.start, "end": p.end, "of": p.of.value} for p in assessment.places],
+        "reasons": [{"code": r.code, "text": r.text, "start": r.start, "end": r.end, "of": r.of.value} for r in assessment.reasons],
+    }
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
