@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sealing.age import OpenError, padded_json, read_json
@@ -109,6 +109,10 @@ def read_key_file(plaintext: bytes) -> tuple[str, int, str]:
     if found is None:
         raise OpenError("not a case key file")
     return found[1], int(found[2]), found[3]
+
+
+def with_reader(value: Stub, grant_id: str, rank: int, card: str) -> Stub:
+    return replace(value, grant=grant_id, rank=rank, card=card)
 
 
 def stub(value: Stub) -> bytes:

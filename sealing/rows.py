@@ -164,7 +164,7 @@ class SealedCase:
 
 @dataclass(frozen=True, slots=True)
 class SendingRow:
-    """Ledger of everything that leaves. `id` = HMAC(sending pepper, cause), hex: one cause, one sending. `sealed` = S delivery, empty once sent."""
+    """Ledger of everything that leaves. `id` = HMAC(sending pepper, cause), hex. `sealed` = S delivery, empty once sent."""
 
     id: str
     case_id: str | None

@@ -1,0 +1,114 @@
+"""A reader's answer on its way to the source: read out of its nested contact, translated with the reader's own words under it, kept in the
+case, and put in the ledger: due at once, or waiting until the source writes. Links, numbers and handles never go out (DESIGN 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import phonenumbers
+
+from handlers.parts import DAY_MS
+from handlers.phrases import Phrase
+from handlers.ports import Clock, Detector, Phrases, Translator, Tx
+from sealing import age, plaintexts
+from sealing.case import CaseKey, envelope
+from sealing.keyring import WorkerKeys
+from sealing.plaintexts import Answer, Contact, Outgoing
+from sealing.rows import CaseRow, Envelope, Part, Purpose, SendingRow, SendingState, TaskKind
+from triage.sensitive import Sensitive
+
+CONTACT = re.compile(
+    r"""(?ix) \b[a-z][a-z0-9+.-]*:// | \bwww\. | \b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|net|org|info|io|me|app|link|ly|co|ph|es|gg|ru|cn|xyz|site|online|top)\b
+      | \S@\S | (?<!\w)@\w{2,}"""
+)
+MANY_DIGITS = re.compile(r"(?:\d[\s().-]*){7,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where an answer goes, and the text as the source will see it."""
+
+    contact: Contact
+    text: Sensitive[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    keys: WorkerKeys
+    clock: Clock
+    detector: Detector
+    translator: Translator
+    phrases: Phrases
+
+    async def prepare(self, answer: Answer) -> Prepared | None:
+        """Reads the inner contact and translates; no transaction is open meanwhile. None = this contact opens nothing of this case."""
+        contact = self._contact(answer)
+        if contact is None:
+            return None
+        return Prepared(contact, Sensitive(await self._render(answer.text, contact)))
+
+    async def commit(self, tx: Tx, case: CaseRow, answer: Answer, prepared: Prepared | None) -> str | None:
+        """Everything in the caller's transaction. A refusal's code, or None when it is on its way."""
+        if names_contact(answer.text.reveal()):
+            return "contact_in_reply"
+        if prepared is None:
+            return "no_contact"
+        stored = await tx.envelopes(case.id)
+        contacts = [e.sha256 for e in stored if e.part is Part.CONTACT]
+        if case.recipient is None or answer.epoch != case.epoch or answer.contact != (contacts or [""])[-1]:
+            return "stale"
+        epoch, sealed = self.keys.seal(Purpose.DELIVERY, self._outgoing(prepared))
+        state = SendingState.WAITING if prepared.contact.pull else SendingState.DUE
+        sending = self.keys.sending_id(f"answer\0{case.id}\0{answer.sequence}")
+        if not await tx.add_sending(SendingRow(sending, case.id, state, epoch, sealed)):
+            return "stale"  # this sequence number was used: the desk reads the case again
+        await tx.append([self._kept(case, case.recipient, answer, stored)])
+        if state is SendingState.DUE:
+            await tx.enqueue(TaskKind.SEND, sending, self.clock.now_ms())
+        return None
+
+    def _contact(self, answer: Answer) -> Contact | None:
+        for epoch in sorted(self.keys.epochs[Purpose.DELIVERY], reverse=True):
+            try:
+                plaintext = self.keys.open(Purpose.DELIVERY, epoch, answer.inner)
+                return plaintexts.read_contact_inner(plaintext, answer.case)[1]
+            except age.OpenError:
+                continue
+        return None
+
+    async def _render(self, text: Sensitive[str], contact: Contact) -> str:
+        """Translation and the reader's own words; below the package's self-test floor only his own words and a phrase that says so."""
+        words = text.reveal()
+        written = self.detector.identify(words).language
+        slots = {"original": words}
+        if written == contact.language:
+            return self.phrases.say(Phrase.ANSWER_SAME.value, contact.language, contact.alphabet, slots)
+        source = "en" if written == "und" else written
+        translation = await self.translator.translate(text, source, contact.language)
+        if translation is None or not translation.trusted:
+            return self.phrases.say(Phrase.ANSWER_PLAIN.value, contact.language, contact.alphabet, slots)
+        slots = {"translation": translation.text.reveal(), "original": words}
+        return self.phrases.say(Phrase.ANSWER_TRANSLATED.value, contact.language, contact.alphabet, slots)
+
+    @staticmethod
+    def _outgoing(prepared: Prepared) -> bytes:
+        return plaintexts.outgoing(Outgoing(prepared.contact.channel, prepared.contact.address, prepared.text))
+
+    def _kept(self, case: CaseRow, recipient: str, answer: Answer, stored: Sequence[Envelope]) -> Envelope:
+        """The answer as the case keeps it, chained behind the last message."""
+        seq = max(e.seq for e in stored) + 1
+        previous = next(e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE)
+        now = self.clock.now_ms()
+        sent = datetime.fromtimestamp(now / 1000, UTC)
+        plaintext = plaintexts.message_out(case.id, case.epoch, seq, previous, answer.text, sent)
+        return envelope(CaseKey(case.id, case.epoch, recipient), seq, Part.MESSAGE, now // DAY_MS, plaintext)
+
+
+def names_contact(text: str) -> bool:
+    """A link, phone number, e-mail address or @handle: none goes out, since it would lead the source off the line (or into a trap)."""
+    if CONTACT.search(text) or MANY_DIGITS.search(text):
+        return True
+    return any(True for _ in phonenumbers.PhoneNumberMatcher(text, None))

@@ -1,0 +1,144 @@
+"""The parts of one case epoch, sealed: messages, contact, codes, key files, stubs, custody entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from handlers.conversation import Safety, State
+from handlers.designation import designation
+from handlers.ports import Entropy
+from handlers.reading import Read
+from handlers.roster import Member
+from routing.gate import GateFile, Placed
+from routing.people import Atlas, Code, TipFacts
+from sealing import custody, plaintexts, signing
+from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant, sha256
+from sealing.custody import Entry, EntryKind
+from sealing.keyring import WorkerKeys
+from sealing.plaintexts import Contact, Stub
+from sealing.rows import Envelope, GrantRow, Part, Purpose
+from triage.tip import Inbound
+
+DAY_MS = 86_400_000
+FREE = frozenset({Safety.OWN})
+"""Only with a phone that is theirs alone do we ever write first to somebody who asks for help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Seals the parts of one case epoch. `day` = days since 1970 UTC, the only time that stands in the clear."""
+
+    keys: WorkerKeys
+    entropy: Entropy
+    key: CaseKey
+    day: int
+
+    @property
+    def delivery(self) -> tuple[int, str]:
+        return self.keys.recipient(Purpose.DELIVERY)
+
+    @property
+    def _release(self) -> str:
+        return self.keys.recipient(Purpose.RELEASE)[1]
+
+    def messages(self, read: Sequence[Read], first_seq: int, previous: str) -> tuple[Envelope, ...]:
+        """Hash-chained: each names the ciphertext hash of the message before it."""
+        sealed: list[Envelope] = []
+        for seq, r in enumerate(read, first_seq):
+            u = r.understood
+            plaintext = plaintexts.message_in(
+                self.key.case_id,
+                self.key.epoch,
+                seq,
+                previous,
+                r.message.text,
+                r.message.received,
+                u.identified.language,
+                u.translation,
+                u.assessment,
+                r.asked,
+            )
+            sealed.append(envelope(self.key, seq, Part.MESSAGE, self.day, plaintext))
+            previous = sealed[-1].sha256
+        return tuple(sealed)
+
+    def contact(self, message: Inbound, state: State, seq: int) -> Envelope:
+        """Made anew at each message of the source, so that the newest says how, and whether, we may write first."""
+        contact = Contact(message.channel, message.address, state.language or "en", state.alphabet or "Latn", pull=pull(state))
+        return contact_envelope(self.key, seq, self.day, self.entropy.draw(16).hex(), contact, self.delivery[1])
+
+    def codes(self, reasons: Mapping[str, tuple[Code, ...]], seq: int) -> Envelope:
+        plain = {person: [code.value for code in codes] for person, codes in sorted(reasons.items())}
+        return codes_envelope(self.key, seq, self.day, self._release, plain)
+
+    def stub(self, facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str) -> Stub:
+        """Never a name, a town or a word of the tip."""
+        kinds = sorted({kind.value for r in read for kind in r.assessment.kinds})
+        names = atlas.regions[country].names if country else ("",)
+        return Stub(
+            case=self.key.case_id,
+            epoch=self.key.epoch,
+            grant="",
+            designation=designation(self.key.case_id),
+            urgency=min((r.assessment.urgency for r in read), key=list(type(read[0].assessment.urgency)).index).value,
+            kinds=tuple(kinds),
+            country=names[0],
+            agency_kinds=tuple(sorted(kind.value for kind in facts.kinds)),
+            child=facts.child.value,
+            language=facts.language or "und",
+            translation=_translation_quality(read),
+            rank=0,
+            key_file_sha256="",
+            card="",
+            gate_recipient=self.keys.recipient(Purpose.GATE)[1],
+            delivery_recipient=self.delivery[1],
+        )
+
+    def grants(self, order: Sequence[Placed], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
+        """One for every person of the drawn order at once: fail-over needs nobody and reveals nothing."""
+        made: list[GrantRow] = []
+        for placed in order:
+            card = members[placed.person].card
+            grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, placed.person)
+            reader = ReaderKey(placed.person, card.age_recipient, placed.card_fingerprint, placed.rank)
+            own = plaintexts.with_reader(stub, grant_id, reader.rank, reader.card_fingerprint)
+            made.append(grant(self.key, reader, grant_id, self._release, own))
+        return tuple(made)
+
+    def later_grants(
+        self, gate: GateFile, members: Mapping[str, Member], facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str
+    ) -> tuple[GrantRow, ...]:
+        """Key files of a new epoch, for those of the order whom no fact has struck."""
+        left = [placed for placed in gate.order if placed.person not in gate.excluded and placed.person in members]
+        return self.grants(left, members, self.stub(facts, read, atlas, country))
+
+    def entries(self, kind: EntryKind, hashes: Sequence[str], hour: int) -> tuple[bytes, ...]:
+        """Custody leaves signed by the worker, one per ciphertext."""
+        return tuple(worker_leaf(self.keys, Entry(hour, kind, self.key.case_id, hash_, "")) for hash_ in hashes)
+
+    @staticmethod
+    def hash_of(sealed: bytes) -> str:
+        return sha256(sealed)
+
+
+def worker_leaf(keys: WorkerKeys, entry: Entry) -> bytes:
+    body = entry.body()
+    signature = signing.sign(keys.custody_seed, signing.Use.CUSTODY, body)
+    return custody.leaf(body, signing.public_of(keys.custody_seed), signature)
+
+
+def pull(state: State) -> bool:
+    """Whether an answer waits until the source writes: always with a shared or borrowed phone, after 9, and for a survivor who has not said
+    that the phone is only hers. A community member who wrote about others is answered."""
+    if state.safety in FREE:
+        return False
+    return state.safety is not Safety.UNKNOWN or state.about_self
+
+
+def _translation_quality(read: Sequence[Read]) -> str:
+    found = {"none" if r.understood.translation is None else r.understood.translation.quality for r in read}
+    foreign = {r.understood.identified.language for r in read} - {"en"}
+    if not foreign:
+        return "original"
+    return "practice" if "practice" in found else "package" if "package" in found else "none"

@@ -1,0 +1,207 @@
+"""Seal a tip, or append to a sealed case. Obligations of a first sealing, in order:
+
+(1) nothing is decided twice: guarded by the case's state and version  (2) every message is translated and triaged, original and translation
+(3) one draw, with coins committed before the tip was opened  (4) nobody eligible, or a poisoned tip: held, never widened
+(5) a case key of its own; key files under two locks; messages, contact, codes, gate file  (6) envelopes, custody entries and the end of the
+waiting messages in one transaction  (7) the offer falls due at the next slot
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from handlers.facts import tip_facts
+from handlers.parts import DAY_MS, Sealer
+from handlers.ports import Clock, Entropy, Store, Tx
+from handlers.reading import Read, read_messages
+from handlers.roster import Member, Vetters, members, spellings
+from handlers.thread import Thread, read_thread
+from handlers.understanding import Understanding
+from routing.draw import choose
+from routing.exclusion import Roster
+from routing.gate import GateFile, Placed, add_facts, gate_bytes, parse_gate
+from routing.people import Atlas, Role, TipFacts
+from sealing.case import CaseKey, new_case_key
+from sealing.custody import EntryKind
+from sealing.keyring import WorkerKeys
+from sealing.rows import CaseRow, CaseState, GrantState, InboundRow, SealedCase, Task, TaskKind, ThreadRow
+
+Slot = Callable[[int, bool], int]
+"""(now, urgent) -> the next moment at which a case may be offered, ms."""
+Alarm = Callable[[str], None]
+"""Content-free: a code of the line's events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A case with its messages that are not sealed yet, and the roster as it is now."""
+
+    case: CaseRow
+    row: ThreadRow
+    thread: Thread
+    inbound: tuple[InboundRow, ...]
+    members: Mapping[str, Member]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    store: Store
+    keys: WorkerKeys
+    clock: Clock
+    entropy: Entropy
+    vetters: Vetters
+    understanding: Understanding
+    atlas: Atlas
+    slot: Slot
+    alarm: Alarm
+
+    async def seal(self, task: Task) -> None:
+        """The SEAL task: `ref` = case id."""
+        async with self.store.begin() as tx:
+            waiting = await self._waiting(tx, task.ref)
+            if waiting is None or waiting.case.state is CaseState.PURGED:
+                await tx.done(task)
+                return
+        names = spellings(waiting.members.values())
+        read = await read_messages(waiting.inbound, waiting.thread, self.keys, self.understanding, names)  # (2)
+        if waiting.case.state in (CaseState.TALKING, CaseState.HELD):
+            await self._first(task, waiting, read)
+        else:
+            await self._append(task, waiting, read)
+
+    async def _waiting(self, tx: Tx, case_id: str) -> Waiting | None:
+        case, row = await tx.case(case_id), await tx.thread_of(case_id)
+        inbound = () if row is None else tuple(await tx.inbound_of(row.tag))
+        if case is None or row is None or not inbound:
+            return None
+        found = {member.person.id: member for member in await members(tx, self.keys, self.vetters)}
+        return Waiting(case, row, read_thread(self.keys, row), inbound, found)
+
+    def _roster(self, waiting: Waiting) -> Roster:
+        return Roster(tuple(member.person for member in waiting.members.values()), self.atlas)
+
+    def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
+        state = waiting.thread.state
+        received = min(r.message.received for r in read)
+        return tip_facts([r.assessment for r in read], self.atlas, received, state.today, state.language)
+
+    async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
+        now = self._now()
+        facts = self._facts(waiting, read)
+        drawn = choose(self._roster(waiting), facts, self.keys.coins(waiting.case.id), now)  # (3)
+        if drawn.hold is not None:  # (4)
+            async with self.store.begin() as tx:
+                await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
+                await tx.done(task)
+            self.alarm(drawn.hold.value)
+            return
+        key = new_case_key(waiting.case.id, 1)  # (5)
+        sealer = Sealer(self.keys, self.entropy, key, self._day())
+        order = tuple(
+            Placed(person, Role.HANDLER, rank, waiting.members[person].card_fingerprint) for rank, person in enumerate(drawn.order)
+        )
+        gate = GateFile.first(waiting.case.id, key.recipient, now, facts, drawn, order)
+        stub = sealer.stub(facts, read, self.atlas, self._country(facts))
+        envelopes = sealer.messages(read, 1, "")
+        envelopes += (sealer.contact(read[-1].message, waiting.thread.state, len(envelopes) + 1),)
+        envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
+        grants = sealer.grants(order, waiting.members, stub)
+        sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
+        entries = sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour())
+        epoch, _ = sealer.delivery
+        sealed = SealedCase(waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries)
+        async with self.store.begin() as tx:  # (6)
+            if await tx.seal(sealed, waiting.case.version):  # (1)
+                await self._forget_questions(tx, waiting)
+                await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
+                await tx.done(task)
+
+    async def _append(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
+        """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
+        case = waiting.case
+        if case.gate is None or case.recipient is None:
+            raise CaseBroken
+        gate = parse_gate(self.keys.open_gate(case.id, case.gate))
+        facts = self._facts(waiting, read)
+        gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
+        async with self.store.begin() as tx:
+            stored = await tx.envelopes(case.id)
+            grants = await tx.grants(case.id)
+            had_key = {g.person_id for g in grants if g.state is GrantState.OPEN}
+            new_epoch = bool(had_key & set(struck))
+            key = new_case_key(case.id, case.epoch + 1) if new_epoch else CaseKey(case.id, case.epoch, case.recipient)
+            sealer = Sealer(self.keys, self.entropy, key, self._day())
+            last = max((e.seq for e in stored), default=0)
+            previous = next((e.sha256 for e in reversed(stored) if e.part == "message"), "")
+            envelopes = sealer.messages(read, last + 1, previous)
+            envelopes += (sealer.contact(read[-1].message, waiting.thread.state, last + len(envelopes) + 1),)
+            fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
+            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(replace(gate, recipient=key.recipient)))
+            moved = (
+                await tx.raise_epoch(case.id, key.epoch, key.recipient, sealed_gate, case.version)
+                if new_epoch
+                else await tx.update_gate(case.id, sealed_gate, case.version)
+            )
+            if not moved:
+                raise CaseMoved
+            await tx.add_grants(fresh)
+            await tx.append(envelopes)
+            await tx.drop_inbound([row.id for row in waiting.inbound])
+            kind = EntryKind.NEW_EPOCH if new_epoch else EntryKind.SEAL
+            for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
+                await tx.log(entry)
+            await self._strike(tx, sealer, gate, struck, case.epoch)
+            await self._forget_questions(tx, waiting)
+            await tx.done(task)
+
+    async def _strike(self, tx: Tx, sealer: Sealer, gate: GateFile, struck: tuple[str, ...], epochs: int) -> None:
+        """Whoever is struck gets nothing further; the next in the drawn order is offered the case in the next slot."""
+        for person in struck:
+            for epoch in range(1, epochs + 1):
+                grant = await tx.grant(self.keys.grant_id(gate.case, epoch, person))
+                if grant is not None and grant.state not in (GrantState.STRUCK, GrantState.GIVEN_UP):
+                    await tx.move_grant(grant.id, grant.state, GrantState.STRUCK)
+                    for entry in sealer.entries(EntryKind.STRIKE, [sealer.hash_of(grant.key_file)], self._hour()):
+                        await tx.log(entry)
+        if not struck:
+            return
+        left = [placed for placed in gate.order if placed.person not in gate.excluded]
+        if not left:
+            self.alarm("order_exhausted")
+            return
+        urgent = gate.sla == "urgent"
+        for epoch in range(1, sealer.key.epoch + 1):
+            grant_id = self.keys.grant_id(gate.case, epoch, left[0].person)
+            held = await tx.grant(grant_id)
+            if held is not None and held.state is GrantState.LOCKED:
+                await tx.enqueue(TaskKind.OFFER, grant_id, self.slot(self.clock.now_ms(), urgent))
+
+    async def _forget_questions(self, tx: Tx, waiting: Waiting) -> None:
+        """Sealed: the thread keeps no trace of which message answered what."""
+        thread = replace(waiting.thread, state=replace(waiting.thread.state, sealed=True), asked={})
+        if not await tx.save_thread(thread.sealed(self.keys, waiting.row)):
+            raise CaseMoved
+
+    def _country(self, facts: TipFacts) -> str:
+        above = {region for known in facts.regions if known in self.atlas.regions for region in self.atlas.above(known)}
+        countries = {region for region in above if self.atlas.regions[region].parent is None}
+        return next(iter(countries)) if len(countries) == 1 else ""
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+
+    def _day(self) -> int:
+        return self.clock.now_ms() // DAY_MS
+
+    def _hour(self) -> int:
+        return self.clock.now_ms() // 3_600_000
+
+
+class CaseMoved(Exception):
+    """Another worker, or a newer message, changed the case first; nothing was written, the task runs again."""
+
+
+class CaseBroken(Exception):
+    """A sealed case without gate file or recipient: the row was tampered with. Nothing is handed out."""

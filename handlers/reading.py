@@ -1,0 +1,43 @@
+"""The waiting messages of one case, opened, translated and triaged: what both a first sealing and a later message start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from handlers.thread import Thread
+from handlers.understanding import Understanding, Understood
+from sealing import plaintexts
+from sealing.keyring import WorkerKeys
+from sealing.rows import InboundRow, Purpose
+from triage.tip import Asked, Assessment, Inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One message with what the line makes of it."""
+
+    message: Inbound
+    understood: Understood
+    asked: Asked | None
+
+    @property
+    def assessment(self) -> Assessment:
+        return self.understood.assessment
+
+
+async def read_messages(
+    rows: Sequence[InboundRow],
+    thread: Thread,
+    keys: WorkerKeys,
+    understanding: Understanding,
+    names: Mapping[str, tuple[str, ...]],
+) -> tuple[Read, ...]:
+    """In the order of acceptance. Raises OpenError when an intake epoch is gone."""
+    read: list[Read] = []
+    for row in sorted(rows, key=lambda waiting: waiting.seq):
+        message = plaintexts.read_inbound(keys.open(Purpose.INTAKE, row.epoch, row.sealed))
+        asked = thread.asked.get(row.id)
+        understood = await understanding.of(message.text, thread.state.language, asked, names)
+        read.append(Read(message, understood, asked))
+    return tuple(read)

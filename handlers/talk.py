@@ -1,0 +1,158 @@
+"""Converse: one accepted message in, at most one answer out, and the case's sealing made due. Obligations, in order:
+
+(1) open the message, find its thread by keyed tag  (2) understand it  (3) `advance` decides, purely
+(4) a first tip makes a case, its id drawn at acceptance, before anything was known  (5) the sealing falls due: at once, or after silence
+(6) the answer goes to the ledger, sealed, due a fixed delay after acceptance  (7) all of it in one transaction with the task's end
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from handlers.conversation import Heard, Plan, Safety, Say, State, Turn, advance, pending
+from handlers.ports import Clock, Phrases, Store, Tx
+from handlers.roster import Vetters, members, spellings
+from handlers.thread import Thread, read_thread
+from handlers.understanding import Understanding, Understood
+from sealing import plaintexts
+from sealing.keyring import WorkerKeys
+from sealing.plaintexts import Outgoing
+from sealing.rows import CaseRow, CaseState, InboundRow, Purpose, SendingRow, SendingState, Task, TaskKind, ThreadRow
+from triage.sensitive import Sensitive
+from triage.tip import Inbound, Urgency
+
+DAY_MS = 86_400_000
+ANSWER_AFTER_MS = 3_000
+"""Fixed, from acceptance: the same for a stranger, a wrong code and a tip (DESIGN 1, oracle)."""
+FORGET_AFTER_MS = 72 * 3_600_000
+AT_ONCE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP})
+WAITING_FOR_SEAL = frozenset({CaseState.TALKING, CaseState.HELD})
+
+MAY_HEAR = frozenset({Safety.UNKNOWN, Safety.OWN, Safety.SHARED})
+"""Who gets a waiting answer by writing again. Never a borrowed phone: its owner may be writing (R2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds. `silence`: a case is sealed after so long without a word; `longest`: at the latest so long after the first."""
+
+    silence: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    store: Store
+    keys: WorkerKeys
+    clock: Clock
+    vetters: Vetters
+    understanding: Understanding
+    phrases: Phrases
+    plan: Callable[[int], Plan]
+    timing: Timing
+
+    async def converse(self, task: Task) -> None:
+        """The CONVERSE task. A message already handled (its row gone or attached) changes nothing."""
+        async with self.store.begin() as tx:
+            row = await tx.inbound(task.ref)
+            found = await members(tx, self.keys, self.vetters)
+        if row is None or row.thread is not None:
+            async with self.store.begin() as tx:
+                await tx.done(task)
+            return
+        message = plaintexts.read_inbound(self.keys.open(Purpose.INTAKE, row.epoch, row.sealed))  # (1)
+        tag = await asyncio.to_thread(self.keys.index_tag, message.channel, message.address.reveal())
+        async with self.store.begin() as tx:
+            stored = await tx.thread(tag)
+        thread = read_thread(self.keys, stored)
+        now = self.clock.now_ms()
+        asked = pending(thread.state, now)
+        understood = await self.understanding.quick(message.text, thread.state.language, asked, spellings(found))  # (2)
+        heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet)
+        state, turn = advance(thread.state, heard, now, self.plan(now))  # (3)
+        questions = dict(thread.asked) if asked is None else {**thread.asked, row.id: asked}
+        new = Thread(state, questions, thread.last_sending)
+        async with self.store.begin() as tx:
+            held = stored or ThreadRow(tag, None, 0, 0, b"")
+            await self._commit(tx, task, row, message, held, new, turn, understood, now)
+
+    async def _commit(
+        self,
+        tx: Tx,
+        task: Task,
+        row: InboundRow,
+        message: Inbound,
+        held: ThreadRow,
+        thread: Thread,
+        turn: Turn,
+        understood: Understood,
+        now: int,
+    ) -> None:
+        if not await tx.attach(row.id, held.tag):
+            await tx.done(task)
+            return
+        if turn.tip and held.case_id is None:  # (4)
+            urgent = understood.assessment.urgency in AT_ONCE
+            await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
+            held = replace(held, case_id=row.id)
+        if held.case_id is not None:
+            await self._seal_when(tx, held.case_id, thread.state, turn, understood, now)  # (5)
+            if thread.state.safety in MAY_HEAR:
+                await tx.release_waiting(held.case_id, now)
+        sending = await self._answer(tx, row, message, held, thread, turn)  # (6)
+        thread = replace(thread, last_sending=sending or thread.last_sending)
+        if not await tx.save_thread(thread.sealed(self.keys, held)):
+            raise ThreadMoved
+        if thread.state.safety is not Safety.SILENT:
+            await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, now + FORGET_AFTER_MS)
+        await tx.done(task)  # (7)
+
+    async def _seal_when(self, tx: Tx, case_id: str, state: State, turn: Turn, understood: Understood, now: int) -> None:
+        case = await tx.case(case_id)
+        first = state.first_ms or now
+        due = min(now + self.timing.silence, first + self.timing.longest)
+        at_once = turn.settled or understood.assessment.urgency in AT_ONCE
+        if at_once or case is None or case.state not in WAITING_FOR_SEAL:
+            due = now
+        await tx.enqueue(TaskKind.SEAL, case_id, due)
+
+    async def _answer(self, tx: Tx, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, turn: Turn) -> str | None:
+        if not turn.say:
+            return None
+        if thread.last_sending is not None:
+            # One message in flight per address (R6): what has not left yet is overtaken by the newer one.
+            await tx.move_sending(thread.last_sending, SendingState.DUE, SendingState.SHELVED)
+        text = "\n".join(self._say(say, thread.state) for say in turn.say)
+        plaintext = plaintexts.outgoing(Outgoing(message.channel, message.address, Sensitive(text)))
+        epoch, sealed = self.keys.seal(Purpose.DELIVERY, plaintext)
+        sending = self.keys.sending_id(f"turn\0{row.id}")
+        if await tx.add_sending(SendingRow(sending, None, SendingState.DUE, epoch, sealed)):
+            await tx.enqueue(TaskKind.SEND, sending, int(message.received.timestamp() * 1000) + ANSWER_AFTER_MS)
+        return sending
+
+    def _say(self, say: Say, state: State) -> str:
+        return self.phrases.say(say.phrase.value, state.language or "en", state.alphabet or "Latn", say.slots)
+
+    async def forget_thread(self, task: Task) -> None:
+        """72 h of silence: the address's tag, its state and what never became a tip are gone."""
+        async with self.store.begin() as tx:
+            row = await tx.thread(task.ref)
+            case = None if row is None or row.case_id is None else await tx.case(row.case_id)
+            if case is not None and case.state in WAITING_FOR_SEAL:
+                # A held tip stays sealed to the intake key until somebody may read it: never lost.
+                await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, self.clock.now_ms() + FORGET_AFTER_MS)
+            elif row is not None:
+                await tx.drop_inbound([waiting.id for waiting in await tx.inbound_of(task.ref)])
+                await tx.drop_thread(task.ref)
+            await tx.done(task)
+
+
+class ThreadMoved(Exception):
+    """Another worker advanced this conversation first; the task runs again on what it left."""
+
+
+def _language(understood: Understood, state: State) -> str:
+    found = understood.identified.language
+    return state.language or "en" if found == "und" else found

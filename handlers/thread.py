@@ -1,0 +1,45 @@
+"""What the worker remembers of one address, as sealed in the `thread` row: the conversation's state, and which question each waiting
+message answered. No text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from handlers.memory import State, StateError
+from sealing.age import OpenError, padded_json, read_json
+from sealing.keyring import WorkerKeys
+from sealing.rows import Purpose, ThreadRow
+from triage.tip import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """`asked` = inbound id -> question it answered; emptied when the messages are sealed. `last_sending` = our newest text, by ledger id."""
+
+    state: State
+    asked: Mapping[str, Asked] = field(default_factory=dict)
+    last_sending: str | None = None
+
+    def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
+        """The row with this in it."""
+        asked = {id: question.value for id, question in self.asked.items()}
+        fields = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked, "last_sending": self.last_sending}
+        epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
+        return replace(row, epoch=epoch, sealed=sealed)
+
+
+def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
+    """A fresh one when there is no row. Raises OpenError."""
+    if row is None:
+        return Thread(State())
+    fields = read_json(keys.open(Purpose.INTAKE, row.epoch, row.sealed), "thread")
+    asked, last = fields.get("asked"), fields.get("last_sending")
+    if not isinstance(asked, dict) or not (last is None or isinstance(last, str)):
+        raise OpenError("not a thread")
+    try:
+        state = State.from_json(fields.get("state"))
+        questions = {str(id): Asked(question) for id, question in asked.items()}
+    except (StateError, ValueError):
+        raise OpenError("not a thread") from None
+    return Thread(state, questions, last)

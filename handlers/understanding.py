@@ -1,0 +1,70 @@
+"""One text understood: its language, its translation into English, and what triage finds in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from handlers.ports import Detector, Translator
+from triage.assess import Gazetteer, RosterNames, assess
+from triage.language import Identified, Translation
+from triage.lexicon import Lexicon
+from triage.sensitive import Sensitive
+from triage.tip import Asked, Assessment
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    identified: Identified
+    translation: Translation | None
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What the line reads texts with. Data files are read once by the wiring and passed in."""
+
+    detector: Detector
+    translator: Translator
+    lexicons: Sequence[Lexicon]
+    gazetteer: Gazetteer
+    languages: tuple[str, ...]
+
+    async def of(
+        self,
+        text: Sensitive[str],
+        earlier: str | None,
+        asked: Asked | None,
+        names: Mapping[str, tuple[str, ...]],
+        *,
+        translate: bool = True,
+    ) -> Understood:
+        """`earlier` = the language of the conversation so far. Without translation is an answer too."""
+        words = text.reveal()
+        identified = self.detector.identify(words, earlier)
+        translation = await self._translate(text, identified.language, earlier) if translate else None
+        english = None if translation is None else translation.text.reveal()
+        found = assess(words, english, self.lexicons, self.gazetteer, RosterNames(names), asked)
+        return Understood(identified, translation, found)
+
+    async def quick(
+        self, text: Sensitive[str], earlier: str | None, asked: Asked | None, names: Mapping[str, tuple[str, ...]]
+    ) -> Understood:
+        """For the conversation, which must answer within seconds: translated only where no lexicon reads the language itself."""
+        spoken = self.detector.identify(text.reveal(), earlier).language
+        readable = spoken in {lexicon.language for lexicon in self.lexicons}
+        return await self.of(text, earlier, asked, names, translate=not readable)
+
+    async def _translate(self, text: Sensitive[str], language: str, earlier: str | None) -> Translation | None:
+        """`und` never means: do not translate. Then the conversation's language is tried, then each of the line's."""
+        if language == ENGLISH:
+            return None
+        sources = [language] if language != "und" else [code for code in (earlier, *self.languages) if code]
+        for source in dict.fromkeys(sources):
+            if source == ENGLISH:
+                continue
+            if (translation := await self.translator.translate(text, source, ENGLISH)) is not None:
+                return translation
+        return None
