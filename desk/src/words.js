@@ -1,0 +1,135 @@
+// Plain words for codes. A code that is not listed is shown as it is, without underscores.
+
+const URGENCY = {
+  danger_now: "Danger now",
+  asks_help: "Asks for help",
+  time_critical: "Time matters",
+  general_tip: "Tip",
+  spam: "Looks like advertising",
+  out_of_scope: "Perhaps not for this line",
+};
+
+const KIND = {
+  sex_trafficking: "sexual exploitation",
+  online_child_exploitation: "online exploitation of children",
+  forced_labour: "forced labour",
+  forced_labour_fishing: "forced labour at sea",
+  domestic_servitude: "servitude in a household",
+  debt_bondage: "debt bondage",
+  forced_scamming: "forced scamming",
+  recruitment_fraud: "false job offers",
+  forced_marriage: "forced marriage",
+  child_labour: "child labour",
+  forced_begging: "forced begging",
+  organ_removal: "organ removal",
+  missing_person: "missing person",
+};
+
+const GROUP = {
+  danger: "Danger",
+  help: "Asks for help",
+  time: "Time",
+  kind: "Kind",
+  child: "Child",
+  official: "Office",
+  relation: "What the office does",
+  negation: "Says no",
+  place: "Place",
+  name: "Name",
+  vessel: "Ship or boat",
+  self: "About the writer",
+  greeting: "Greeting",
+  spam: "Advertising",
+};
+
+const ASKED = {
+  place: "Where is it?",
+  phone: "Is this phone only yours?",
+  today: "Does today matter?",
+  who_not: "Who must not hear of this?",
+  age: "How old is the youngest?",
+  good_time: "Is now a good time?",
+  tell: "Do you want to tell us something?",
+};
+
+const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
+
+const RANK = ["You are the first reader.", "You are the second reader in the order drawn.", "You are the third reader in the order drawn."];
+
+const REFUSED = {
+  contact_in_reply: "Your answer holds a link, a phone number, an e-mail address or an @name. It was not sent: it could unmask you or the source. Take it out and send again.",
+  stale: "Something new came in first. It is shown above: read it, then send again.",
+  no_contact: "The address of the source does not open any more, or they asked us to forget it. No answer can be sent.",
+  not_yours: "This case is no longer yours.",
+  gate: "Something became known that takes this case away from you. It is no longer yours.",
+  wrong_hour: "Your device's clock is wrong by hours. Set it, then try again.",
+  bad_signature: "This key is not the one on your key card. Ask your operator.",
+  unreadable: "The line could not read the request. Lock, log in and try again.",
+};
+
+const CHAIN = {
+  hash: "A message is not the one that the line announced.",
+  unreadable: "A message cannot be opened with this case's key. It may have been changed.",
+  mismatch: "A message belongs to another place or another case, and is not shown.",
+  twice: "Two messages carry the same number.",
+  prev: "A message is missing or out of order.",
+  earlier: "There are earlier messages that you cannot see.",
+  gone: "A message that was here before is gone.",
+};
+
+const plain = (code) => String(code ?? "").replace(/_/g, " ");
+
+export const urgencyWords = (code) => URGENCY[code] ?? plain(code);
+export const kindWords = (code) => KIND[code] ?? plain(code);
+export const agencyWords = plain;
+export const childWords = (code) => CHILD[code] ?? plain(code);
+export const rankWords = (rank) => RANK[rank] ?? "";
+export const askedWords = (code) => ASKED[code] ?? plain(code);
+export const refusedWords = (code) => REFUSED[code] ?? `The line refused it (${plain(code) || "no reason given"}).`;
+export const chainWords = (code) => CHAIN[code] ?? plain(code);
+
+// "danger.locked_in" -> "Danger: locked in"; "kind.sex_trafficking.ads" -> "Kind: sexual exploitation, ads".
+export function reasonWords(code) {
+  const [group, ...rest] = String(code).split(".");
+  const detail = rest.map((part) => KIND[part] ?? plain(part)).join(", ");
+  const head = GROUP[group] ?? URGENCY[group] ?? plain(group);
+  return detail ? `${head}: ${detail}` : head;
+}
+
+export function listWords(items) {
+  if (items.length < 2) return items.join("");
+  return `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+
+export function languageWords(code) {
+  if (!code || code === "und") return "a language that was not recognised";
+  return named("language", code);
+}
+
+export const countryWords = (code) => (/^[A-Za-z]{2}$/.test(code ?? "") ? named("region", code.toUpperCase()) : (code ?? ""));
+
+function named(type, code) {
+  try {
+    return new Intl.DisplayNames(["en"], { type }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
+// Times are coarse on purpose.
+export function timeWords(received) {
+  const at = new Date(received);
+  if (Number.isNaN(at.getTime())) return "";
+  const format = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  return `about ${new Intl.DateTimeFormat("en-GB", format).format(at)}`;
+}
+
+export function failureWords(error) {
+  if (error?.kind === "away") return "The line cannot be reached. Check your connection and try again.";
+  if (error?.status === 429) return "Too many tries. Wait a minute, then try again.";
+  if (error?.status === 503) return "The line is busy or starting. Try again in a moment.";
+  if (error?.kind === "refused") return refusedWords(error.code);
+  return "Something did not work. Nothing was sent. Try again.";
+}
+
+export const isEnglish = (code) => code === "en" || (code ?? "").startsWith("en-");
