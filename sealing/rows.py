@@ -148,6 +148,14 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskGrant:
+    """A grant as the desk lists it."""
+
+    grant: GrantRow
+    case_state: CaseState
+
+
+@dataclass(frozen=True, slots=True)
 class SealedCase:
     """Everything one sealing writes, in one transaction. `entries` are custody leaves (exact bytes)."""
 

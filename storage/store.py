@@ -1,0 +1,63 @@
+"""The worker's store: one transaction with every method of `handlers.ports.Tx`, and the sweep of what has had its time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import delete, select
+
+from storage import tables
+from storage.cases import CasePart
+from storage.conversations import ConversationPart
+from storage.engine import Database
+from storage.people import PeoplePart
+from storage.tasks import TaskPart
+
+SEEN_DAYS = 400
+"""A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
+
+_DAY_MS = 86_400_000
+
+
+class SqlTx(ConversationPart, CasePart, PeoplePart, TaskPart):
+    """Port `handlers.ports.Tx`: one open transaction."""
+
+    __slots__ = ()
+
+
+class SqlStore:
+    """Port `handlers.ports.Store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[SqlTx]:
+        """Do not nest: with SQLite the inner one would wait for the outer one's connection, and raise StorageDown."""
+        async with self._database.begin() as transaction:
+            yield SqlTx(transaction)
+
+    async def sweep(self, now_ms: int) -> int:
+        """Deletes handouts and challenges that have expired, and dedupe tags past their time; returns how many rows.
+
+        Then empties SQLite's write-ahead log, where deleted rows would live on. Raises StorageDown.
+        """
+        day = now_ms // _DAY_MS
+        async with self._database.begin() as transaction:
+            swept = 0
+            for past in (
+                delete(tables.handout).where(tables.handout.c.expires <= now_ms),
+                delete(tables.challenge).where(tables.challenge.c.expires <= now_ms),
+                delete(tables.seen).where(tables.seen.c.day < day - SEEN_DAYS),
+                delete(tables.tries).where(tables.tries.c.day < day),
+            ):
+                swept += (await transaction.run(past)).rowcount
+        await self._database.compact()
+        return swept
+
+    async def leaves(self, start: int = 0) -> list[bytes]:
+        """Custody leaves from index `start`, in order."""
+        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq)
+        async with self._database.begin(reading=True) as transaction:
+            return list((await transaction.run(ordered)).scalars())

@@ -1,0 +1,70 @@
+"""The `task` table as the record of what is due: written in the transaction that needs it, finished in the one that does it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import and_, delete, update
+
+from sealing.rows import Task, TaskKind
+from storage import tables
+from storage.transaction import Transaction, TxPart
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC."""
+        ...
+
+
+class TaskIds:
+    """Random task ids, ascending while `due` stays the same: the queue orders by (due, id), so messages keep their order within one ms."""
+
+    def __init__(self) -> None:
+        self._due = -1
+        self._last = 0
+
+    def take(self, due: int, count: int) -> list[str]:
+        if due != self._due:
+            self._due, self._last = due, secrets.randbits(120)
+        ids = []
+        for _ in range(count):
+            self._last += 1 + secrets.randbits(64)
+            ids.append(f"{self._last:032x}")
+        return ids
+
+
+async def add_tasks(transaction: Transaction, kind: TaskKind, refs: Sequence[str], due: int, ids: Sequence[str]) -> None:
+    """One task per ref. Where (kind, ref) has one already, that takes the new due and the next rev; its lease stays: one run at a time."""
+    insert = transaction.insert(tables.task)
+    fresh = {"kind": kind, "due": due, "lease": 0, "attempts": 0, "rev": 0}
+    rows = [fresh | {"id": task_id, "ref": ref} for task_id, ref in zip(ids, refs, strict=True)]
+    statement = insert.on_conflict_do_update(
+        index_elements=[tables.task.c.kind, tables.task.c.ref],
+        set_={"due": insert.excluded.due, "rev": tables.task.c.rev + 1},
+    )
+    await transaction.run(statement, rows)
+    transaction.wakes = True
+
+
+class TaskPart(TxPart):
+    """The task methods of `handlers.ports.Tx`."""
+
+    __slots__ = ()
+
+    async def enqueue(self, kind: TaskKind, ref: str, due: int) -> None:
+        """`due` in ms."""
+        await add_tasks(self._transaction, kind, [ref], due, TaskIds().take(due, 1))
+
+    async def done(self, task: Task) -> bool:
+        """True = gone. False = it was enqueued again meanwhile (or is not there): kept, free for the next claim."""
+        column = tables.task.c
+        if await self._transaction.changed(delete(tables.task).where(column.id == task.id, column.rev == task.rev)):
+            return True
+        # `attempts` tells our claim from that of another worker, who took over when our lease had run out.
+        ours = and_(column.id == task.id, column.attempts == task.attempts)
+        await self._transaction.run(update(tables.task).where(ours).values(lease=0, attempts=0))
+        self._transaction.wakes = True
+        return False
