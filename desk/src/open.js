@@ -193,7 +193,7 @@ async function openEnvelope(sealed, sha256, part, identity, known) {
 // match is left out of the marks (it still stands in the list below the text).
 export function marked(whole, reasons) {
   const points = Array.from(whole);
-  const holds = reasons.filter((r) => r.start >= 0 && r.start < r.end && points.slice(r.start, r.end).join("") === r.text);
+  const holds = reasons.filter((r) => r.start >= 0 && r.start < r.end && r.end <= points.length && points.slice(r.start, r.end).join("") === r.text);
   const cuts = [...new Set([0, points.length, ...holds.flatMap((r) => [r.start, r.end])])].sort((a, b) => a - b);
   const pieces = [];
   for (let i = 0; i + 1 < cuts.length; i += 1) {
