@@ -1,0 +1,101 @@
+"""Handing the settings to the child processes, whose environment is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from bot.settings import Mode, Settings, Twilio
+from handlers.slots import Slots
+from triage.sensitive import Sensitive
+
+T = TypeVar("T")
+
+
+class Role(StrEnum):
+    """The processes that settings are handed to."""
+
+    WEB = "web"
+    WORKER = "worker"
+
+
+class SettingsError(ValueError):
+    """What a process was handed is not settings. Carries no content."""
+
+
+def to_child(settings: Settings, role: Role) -> dict[str, object]:
+    """What a child is told over its pipe, JSON-able; its environment stays empty.
+
+    Both processes need the auth token (one to check signatures, one to send) and the database; the web process nothing that says who reads.
+    """
+    told: dict[str, object] = {
+        "mode": settings.mode.value,
+        "home": str(settings.home),
+        "database_url": settings.database_url.reveal(),
+        "port": settings.port,
+        "public_url": settings.public_url,
+        "twilio": None,
+        "languages": list(settings.languages),
+        "slots": str(settings.slots),
+        "silence_s": settings.silence_s,
+        "line": settings.line,
+    }
+    if settings.twilio is not None:
+        told["twilio"] = _told_of(settings.twilio)
+    if role is Role.WORKER:
+        told["language_packs"] = _text(settings.language_packs)
+        told["regions"] = _text(settings.regions)
+        told["vetters"] = _text(settings.vetters)
+    return told
+
+
+def from_child(told: Mapping[str, object]) -> Settings:
+    """The settings that `to_child` told. SettingsError when it is not that."""
+    try:
+        twilio = told["twilio"]
+        slots = Slots.parse(_as(str, told["slots"]))
+        if slots is None:
+            raise SettingsError("a process was handed slots that are none")
+        return Settings(
+            mode=Mode(_as(str, told["mode"])),
+            home=Path(_as(str, told["home"])),
+            database_url=Sensitive(_as(str, told["database_url"])),
+            port=_as(int, told["port"]),
+            public_url=_as(str, told["public_url"]),
+            twilio=None if twilio is None else _twilio_of(_as(dict, twilio)),
+            language_packs=_path_of(told.get("language_packs")),
+            languages=tuple(_as(str, code) for code in _as(list, told["languages"])),
+            regions=_path_of(told.get("regions")),
+            vetters=_path_of(told.get("vetters")),
+            slots=slots,
+            silence_s=_as(int, told["silence_s"]),
+            line=_as(str, told["line"]),
+        )
+    except (KeyError, ValueError, TypeError):
+        raise SettingsError("a process was handed something that is not settings") from None
+
+
+def _told_of(twilio: Twilio) -> dict[str, str]:
+    secret = twilio.auth_token.reveal()
+    return {"account_sid": twilio.account_sid, "auth_token": secret, "number": twilio.number, "api_url": twilio.api_url}
+
+
+def _twilio_of(told: Mapping[str, object]) -> Twilio:
+    sid, token, number, url = (_as(str, told[name]) for name in ("account_sid", "auth_token", "number", "api_url"))
+    return Twilio(sid, Sensitive(token), number, url)
+
+
+def _as(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _path_of(told: object) -> Path | None:
+    return None if told is None else Path(_as(str, told))

@@ -1,0 +1,206 @@
+"""Twilio's real client against a local Twilio over real HTTP: what left, what did not, and what nobody knows."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import time
+import traceback
+import types
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from handlers.ports import MaybeSent, NotSent, Sender, SendResult
+from handlers.senders import TwilioSender
+from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, Fault, TwilioPeer
+from triage.sensitive import Sensitive
+
+LINE, SOURCE = "+15005550006", "+34612345678"
+TEXT = Sensitive("canary words")
+
+
+@pytest.fixture
+def peer() -> Iterator[TwilioPeer]:
+    with TwilioPeer() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def sender(peer: TwilioPeer) -> AsyncIterator[TwilioSender]:
+    made = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, peer.url, timeout_s=0.5)
+    yield made
+    await made.close()
+
+
+@pytest.mark.asyncio
+async def test_a_text_goes_out(peer: TwilioPeer, sender: TwilioSender) -> None:
+    port: Sender = sender
+    assert await port.send(Sensitive(SOURCE), Sensitive("Estamos aquí – ¿puede escribir?")) is SendResult.SENT
+    (delivery,) = peer.sent
+    assert (delivery.to, delivery.sender, delivery.body) == (SOURCE, LINE, "Estamos aquí – ¿puede escribir?")
+
+
+@pytest.mark.asyncio
+async def test_curly_marks_go_out_plain_and_lone_surrogates_as_a_question_mark(peer: TwilioPeer, sender: TwilioSender) -> None:
+    await sender.send(Sensitive(SOURCE), Sensitive("It’s us"))
+    await sender.send(Sensitive(SOURCE), Sensitive("bad \ud800 end"))
+    assert [d.body for d in peer.sent] == ["It's us", "bad ? end"]
+
+
+@pytest.mark.asyncio
+async def test_a_long_text_goes_out_in_parts(peer: TwilioPeer, sender: TwilioSender) -> None:
+    long = "palabra " * 500
+    assert await sender.send(Sensitive(SOURCE), Sensitive(long)) is SendResult.SENT
+    assert len(peer.sent) == 3
+    assert "".join(d.body for d in peer.sent) == long
+
+
+@pytest.mark.asyncio
+async def test_a_long_text_that_stops_in_the_middle_may_have_left(peer: TwilioPeer, sender: TwilioSender) -> None:
+    peer.fail(Fault.NONE, Fault.SERVER_ERROR)
+    with pytest.raises(MaybeSent):
+        await sender.send(Sensitive(SOURCE), Sensitive("palabra " * 500))
+    assert len(peer.sent) == 1
+
+
+@pytest.mark.asyncio
+async def test_someone_who_opted_out_is_blocked(peer: TwilioPeer, sender: TwilioSender) -> None:
+    peer.opted_out.add(SOURCE)
+    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.BLOCKED
+    assert peer.sent == ()
+
+
+@pytest.mark.asyncio
+async def test_a_number_that_is_none_is_blocked(peer: TwilioPeer, sender: TwilioSender) -> None:
+    assert await sender.send(Sensitive("+1"), TEXT) is SendResult.BLOCKED
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("fault", "refusal"), [(Fault.SERVER_ERROR, (500, 20500)), (Fault.RATE_LIMIT, (429, 20429))])
+async def test_a_refusal_did_not_leave_and_the_next_try_does(
+    peer: TwilioPeer, sender: TwilioSender, fault: Fault, refusal: tuple[int, int]
+) -> None:
+    peer.fail(fault)
+    with pytest.raises(NotSent) as caught:
+        await sender.send(Sensitive(SOURCE), TEXT)
+    assert caught.value.args == refusal
+    assert peer.sent == ()
+    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.SENT
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_token_did_not_leave(peer: TwilioPeer) -> None:
+    sender = TwilioSender(PRACTICE_SID, Sensitive("wrong"), LINE, peer.url)
+    with pytest.raises(NotSent) as caught:
+        await sender.send(Sensitive(SOURCE), TEXT)
+    assert caught.value.args == (401, 20003)
+    await sender.close()
+
+
+@pytest.mark.asyncio
+async def test_nobody_there_did_not_leave() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, url)
+    with pytest.raises(NotSent):
+        await sender.send(Sensitive(SOURCE), TEXT)
+    await sender.close()
+
+
+@pytest.mark.asyncio
+async def test_a_full_backlog_that_never_takes_the_connection_did_not_leave() -> None:
+    """Connecting times out: nothing was written."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, f"http://127.0.0.1:{address[1]}", timeout_s=0.6)
+        with pytest.raises(NotSent):
+            await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.close()
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.LOST, Fault.GATEWAY_TIMEOUT, Fault.GARBLED])
+async def test_delivered_without_an_answer_may_have_left(peer: TwilioPeer, sender: TwilioSender, fault: Fault) -> None:
+    peer.fail(fault)
+    began = time.monotonic()
+    with pytest.raises(MaybeSent):
+        await sender.send(Sensitive(SOURCE), TEXT)
+    assert len(peer.sent) == 1
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.asyncio
+async def test_a_connection_closed_on_arrival_may_have_left(peer: TwilioPeer, sender: TwilioSender) -> None:
+    """Nothing did, but from here it looks like an answer that was lost."""
+    peer.fail(Fault.CLOSED)
+    with pytest.raises((MaybeSent, NotSent)):
+        await sender.send(Sensitive(SOURCE), TEXT)
+    assert peer.sent == ()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.LOST, Fault.GARBLED, Fault.HANG])
+async def test_no_failure_carries_number_text_or_token(peer: TwilioPeer, sender: TwilioSender, fault: Fault) -> None:
+    peer.fail(fault)
+    with pytest.raises((NotSent, MaybeSent)) as caught:
+        await sender.send(Sensitive(SOURCE), TEXT)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not [secret for secret in (SOURCE, SOURCE[1:], "canary words", PRACTICE_TOKEN, PRACTICE_SID) if secret in shown]
+
+
+@pytest.mark.asyncio
+async def test_the_environment_does_not_choose_the_host(peer: TwilioPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("TWILIO_REGION", "canary")
+    monkeypatch.setenv("TWILIO_EDGE", "canary")
+    sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, peer.url)
+    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.SENT
+    await sender.close()
+
+
+@pytest.mark.asyncio
+async def test_nothing_of_a_message_is_kept_in_the_client(sender: TwilioSender) -> None:
+    await sender.send(Sensitive(SOURCE), TEXT)
+    kept = " ".join(_strings_within(sender))
+    assert LINE in kept  # the search sees what is there
+    assert "canary" not in kept
+    assert SOURCE[1:] not in kept
+
+
+def _strings_within(root: object) -> list[str]:
+    """Every string that can be reached from an object, but by way of code."""
+    found, seen, todo = list[str](), set[int](), [root]
+    while todo:
+        at = todo.pop()
+        if id(at) in seen or isinstance(at, types.ModuleType | types.FunctionType | type | types.FrameType):
+            continue
+        seen.add(id(at))
+        if isinstance(at, str | bytes | bytearray):
+            found.append(at if isinstance(at, str) else at.decode("latin-1"))
+        todo.extend(gc.get_referents(at))
+    return found
+
+
+@pytest.mark.asyncio
+async def test_the_peer_answers_as_twilio_does(peer: TwilioPeer) -> None:
+    url = f"{peer.url}/2010-04-01/Accounts/{PRACTICE_SID}/Messages.json"
+    async with httpx.AsyncClient(auth=(PRACTICE_SID, PRACTICE_TOKEN), trust_env=False) as client:
+        made = await client.post(url, data={"To": SOURCE, "From": LINE, "Body": "hello"})
+        wrong = await client.post(url, data={"To": "22", "From": LINE, "Body": "hello"})
+    assert made.status_code == 201
+    assert made.json()["sid"].startswith("SM")
+    assert made.json()["status"] == "queued"
+    assert (wrong.status_code, wrong.json()["code"], wrong.json()["status"]) == (400, 21211, 400)

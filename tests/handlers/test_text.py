@@ -1,0 +1,254 @@
+"""The signed form of an incoming text message, and the length of texts on the air."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.text import (
+    MAX_BODY,
+    MAX_FIELDS,
+    MAX_TEXT,
+    SIGNATURE_HEADER,
+    Encoding,
+    Refused,
+    TwilioWebhook,
+    address_of,
+    fit_sms,
+    form_items,
+    parse_form,
+    sms_parts,
+    sms_units,
+)
+from tests.peers.twilio import incoming, signed_form
+from triage.sensitive import Sensitive
+from triage.tip import Inbound
+
+TOKEN = "practice-twilio-token"
+URL, PATH = "https://line.example.org", "/twilio/message"
+LINE, SOURCE = "+15005550006", "+34612345678"
+NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+
+WEBHOOK = TwilioWebhook(Sensitive(TOKEN), URL, LINE)
+
+
+def read(fields: dict[str, str], url: str = URL + PATH, token: str = TOKEN) -> Inbound | Refused:
+    body, headers = signed_form(url, token, fields)
+    items = parse_form(body)
+    assert not isinstance(items, Refused)
+    return WEBHOOK.read(items, headers[SIGNATURE_HEADER], PATH, NOW)
+
+
+def test_a_signed_message() -> None:
+    fields = incoming(SOURCE, LINE, "Mi hermana está encerrada, ayuda\n")
+    message = read(fields)
+    assert message == Inbound(
+        channel="sms",
+        address=Sensitive(SOURCE),
+        text=Sensitive("Mi hermana está encerrada, ayuda\n"),
+        provider_id=fields["MessageSid"],
+        received=NOW,
+    )
+
+
+def test_blank_fields_are_part_of_the_signature() -> None:
+    fields = incoming(SOURCE, LINE, "hello")
+    assert fields["ToCity"] == ""
+    assert isinstance(read(fields), Inbound)
+    body, headers = signed_form(URL + PATH, TOKEN, fields)
+    items = parse_form(body)
+    assert not isinstance(items, Refused)
+    without = [(name, value) for name, value in items if name != "ToCity"]
+    assert WEBHOOK.read(without, headers[SIGNATURE_HEADER], PATH, NOW) is Refused.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "url", ["http://line.example.org/twilio/message", "https://other.example.org/twilio/message", URL + "/twilio/other"]
+)
+def test_a_signature_for_another_url(url: str) -> None:
+    assert read(incoming(SOURCE, LINE, "hello"), url=url) is Refused.BAD_SIGNATURE
+
+
+def test_the_url_with_its_port_is_the_same_url() -> None:
+    assert isinstance(read(incoming(SOURCE, LINE, "hello"), url="https://line.example.org:443" + PATH), Inbound)
+
+
+def test_another_token_no_signature_or_a_changed_word() -> None:
+    fields = incoming(SOURCE, LINE, "hello")
+    assert read(fields, token="another") is Refused.BAD_SIGNATURE
+    body, headers = signed_form(URL + PATH, TOKEN, fields)
+    items = parse_form(body)
+    assert not isinstance(items, Refused)
+    changed = [(name, "help" if name == "Body" else value) for name, value in items]
+    for tried, signature in ((items, ""), (items, "ñ" * 28), (changed, headers[SIGNATURE_HEADER])):
+        assert WEBHOOK.read(tried, signature, PATH, NOW) is Refused.BAD_SIGNATURE
+
+
+def test_a_message_to_another_number_or_channel_is_not_for_us() -> None:
+    assert read(incoming(SOURCE, "+15005550007", "hello")) is Refused.NOT_FOR_US
+    assert read(incoming(f"whatsapp:{SOURCE}", f"whatsapp:{LINE}", "hello")) is Refused.NOT_FOR_US
+
+
+@pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
+def test_a_message_without_its_address_or_id_is_unreadable(name: str) -> None:
+    fields = incoming(SOURCE, LINE, "hello")
+    assert read({k: v for k, v in fields.items() if k != name}) is Refused.UNREADABLE
+    if name != "To":
+        assert read(fields | {name: ""}) is Refused.UNREADABLE
+        assert read(fields | {name: "x" * 65}) is Refused.UNREADABLE
+
+
+def test_a_picture_without_words_is_a_message() -> None:
+    message = read(incoming(SOURCE, LINE, "", NumMedia="1", MediaUrl0="https://api.twilio.com/media"))
+    assert isinstance(message, Inbound)
+    assert message.text.reveal() == ""
+
+
+def test_a_repeated_field_signs_but_a_repeated_sender_is_unreadable() -> None:
+    items = [*incoming(SOURCE, LINE, "hello").items()]
+    assert isinstance(WEBHOOK.read(*_signed([*items, ("Extra", "b"), ("Extra", "a")]), PATH, NOW), Inbound)
+    assert WEBHOOK.read(*_signed([*items, ("From", "+34600000000")]), PATH, NOW) is Refused.UNREADABLE
+
+
+def _signed(items: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
+    """Twilio's own rule, written out: sorted names, each name's distinct values sorted."""
+    words = URL + PATH + "".join(name + value for name, value in sorted(set(items)))
+    return items, base64.b64encode(hmac.new(TOKEN.encode(), words.encode(), hashlib.sha1).digest()).decode()
+
+
+def test_no_forbidden_field_is_kept() -> None:
+    message = read(incoming(SOURCE, LINE, "hello", ProfileName="Canary Name"))
+    assert isinstance(message, Inbound)
+    kept = [message.channel, message.address.reveal(), message.text.reveal(), message.provider_id]
+    assert not {"MALAGA", "29001", "Canary Name", "ES"} & set(kept)
+    assert SOURCE not in repr(message)
+
+
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        (SOURCE, SOURCE),
+        ("+34 612 345 678", SOURCE),
+        ("22395", "22395"),
+        ("MyBank", "MyBank"),
+        ("+", "+"),
+        ("+39 06 1234 5678", "+390612345678"),
+    ],
+)
+def test_addresses(sender: str, address: str) -> None:
+    assert address_of(sender) == address
+
+
+async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+@pytest.mark.asyncio
+async def test_a_body_in_pieces() -> None:
+    assert await form_items(_chunks(b"Body=caf%C3", b"%A9+solo&Empty=&", b"A=1&A=2")) == (
+        ("Body", "café solo"),
+        ("Empty", ""),
+        ("A", "1"),
+        ("A", "2"),
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_body_without_end_is_not_read_to_its_end() -> None:
+    taken = 0
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1024
+            yield b"x" * 1024
+
+    assert await form_items(flood()) is Refused.UNREADABLE
+    assert taken <= MAX_BODY + 1024
+
+
+@pytest.mark.parametrize(
+    "body", [b"Body", b"Body=%FF", b"Body=%ED%A0%80", b"Body=\xc3\xa9", b"A=1&" * MAX_FIELDS + b"A=1", b"B=" + b"x" * MAX_BODY]
+)
+def test_what_is_no_form(body: bytes) -> None:
+    assert parse_form(body) is Refused.UNREADABLE
+
+
+@given(st.binary(max_size=300))
+def test_parsing_and_reading_are_total(body: bytes) -> None:
+    items = parse_form(body)
+    assert isinstance(items, Refused) or WEBHOOK.read(items, "", PATH, NOW) is Refused.BAD_SIGNATURE
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(words, words)
+def test_any_text_arrives_as_it_was_sent(text: str, more: str) -> None:
+    message = read(incoming(SOURCE, LINE, text, Extra=more))
+    assert isinstance(message, Inbound)
+    assert message.text.reveal() == text
+
+
+@given(st.lists(st.tuples(words.filter(bool), words), min_size=1, max_size=20))
+def test_a_form_comes_back_whole_and_in_order(items: list[tuple[str, str]]) -> None:
+    assert parse_form(urlencode(items).encode()) == tuple(items)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "units", "segments"),
+    [
+        ("", Encoding.GSM7, 0, 0),
+        ("a" * 160, Encoding.GSM7, 160, 1),
+        ("a" * 161, Encoding.GSM7, 161, 2),
+        ("a" * 306, Encoding.GSM7, 306, 2),
+        ("a" * 307, Encoding.GSM7, 307, 3),
+        ("€" * 80, Encoding.GSM7, 160, 1),
+        ("a" * 152 + "€" + "a" * 152, Encoding.GSM7, 306, 3),  # the euro does not fit the first segment's last septet
+        ("¿Estás?", Encoding.UCS2, 7, 1),
+        ("¿Qué año, Ñandú ü à?".replace("ú", "u"), Encoding.GSM7, 20, 1),
+        ("я" * 70, Encoding.UCS2, 70, 1),
+        ("я" * 71, Encoding.UCS2, 71, 2),
+        ("😀" * 35, Encoding.UCS2, 70, 1),
+        ("😀" * 67, Encoding.UCS2, 134, 3),  # 33 whole pairs a segment, not 33 and a half
+        ("it’s", Encoding.UCS2, 4, 1),
+    ],
+)
+def test_sms_units(text: str, encoding: Encoding, units: int, segments: int) -> None:
+    found = sms_units(text)
+    assert (found.encoding, found.units, found.segments) == (encoding, units, segments)
+
+
+def test_typographic_marks_become_plain_only_when_that_helps() -> None:
+    assert fit_sms("“It’s safe” – yes…") == '"It\'s safe" - yes...'
+    assert fit_sms("“Привет” – да") == "“Привет” – да"
+    assert fit_sms("está – bien") == "está – bien"
+
+
+@given(st.text())
+def test_fitting_never_makes_a_text_dearer_in_kind(text: str) -> None:
+    fitted = fit_sms(text)
+    assert fitted == text or sms_units(fitted).encoding is Encoding.GSM7
+
+
+@given(st.text(alphabet="ab \nñ😀", max_size=4000))
+def test_parts_are_the_text_and_fit(text: str) -> None:
+    parts = sms_parts(text)
+    assert "".join(parts) == text
+    assert all(len(part.encode("utf-16-le")) // 2 <= MAX_TEXT for part in parts)
+
+
+def test_parts_are_cut_between_words() -> None:
+    first, second = sms_parts("word " * 321)
+    assert first.endswith("word ")
+    assert second == "word "
+    assert [len(part) for part in sms_parts("x" * 1601)] == [1600, 1]
