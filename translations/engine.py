@@ -86,20 +86,23 @@ class ChildTranslator:
     async def _ask(self, text: Sensitive[str], packs: Sequence[str]) -> Sensitive[str] | None:
         """One question to the child. After anything but a whole answer it is killed: a late answer must not be taken for the next one's."""
         number = next(self._ids)
-        answer: object = None
+        question = {"id": number, "texts": [text.reveal()], "packs": list(packs)}
+        translated: str | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
-                child = self._child if self._child is not None and self._child.returncode is None else await self._started()
-                answer = await _exchange(child, {"id": number, "texts": [text.reveal()], "packs": list(packs)})
-        except (OSError, TimeoutError, ValueError):
+                if self._child is not None:
+                    translated = _text(await _exchange(self._child, question), number)
+                if translated is None:  # none yet, or it ended since it last answered: a fresh one is asked once
+                    translated = _text(await _exchange(await self._started(), question), number)
+        except (TimeoutError, OSError):
             pass
         finally:
-            translated = _texts(answer, number)
             if translated is None:
                 await self.close()
         return Sensitive(translated) if translated is not None else None
 
     async def _started(self) -> asyncio.subprocess.Process:
+        """Raises OSError when no process can be made."""
         await self.close()
         child = self._child = await asyncio.create_subprocess_exec(
             *child_command(),
@@ -144,23 +147,21 @@ def child_environment() -> dict[str, str]:
 
 
 async def _exchange(child: asyncio.subprocess.Process, message: dict[str, object]) -> object:
-    """Writes a line, reads a line. Raises OSError or ValueError when the child is gone or speaks no JSON."""
+    """Writes a line, reads a line. None when the child is gone or speaks no JSON."""
     if child.stdin is None or child.stdout is None:
         return None
-    child.stdin.write(json.dumps(message).encode() + b"\n")
-    await child.stdin.drain()
     try:
+        child.stdin.write(json.dumps(message).encode() + b"\n")
+        await child.stdin.drain()
         answer: object = json.loads(await child.stdout.readline())
-    except ValueError:
-        raise ValueError("the child gave no answer") from None
+    except (OSError, ValueError):
+        return None
     return answer
 
 
-def _texts(answer: object, number: int) -> str | None:
-    if not isinstance(answer, dict) or answer.get("id") != number:
-        return None
-    match answer.get("texts"):
-        case [str() as text]:
+def _text(answer: object, number: int) -> str | None:
+    match answer:
+        case {"id": int(id), "texts": [str(text)]} if id == number:
             return text
     return None
 

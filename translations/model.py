@@ -31,9 +31,9 @@ class Models:
         self._load = lru_cache(maxsize=MOST_LOADED)(_load)
 
     def translate(self, name: str, texts: list[str]) -> list[str]:
-        """Each text sentence by sentence; the white space between them is the source's own."""
+        """Each text sentence by sentence; the white space between them is the source's. Lone surrogates, which are no text, become "?"."""
         model = self._load(self._packs_dir / name)
-        parts = [split(text) for text in texts]
+        parts = [split(text.encode("utf-8", "replace").decode()) for text in texts]
         translated = iter(_batch(model, [sentence for part in parts for sentence, _ in part if sentence]))
         return ["".join((next(translated) if sentence else "") + space for sentence, space in part) for part in parts]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.peers.argos import argos_index
@@ -36,7 +37,7 @@ def package(source: str, target: str, version: str) -> bytes:
 
 
 def test_a_code_fetches_the_newest_of_both_directions(tmp_path: Path) -> None:
-    entries = [
+    entries: list[Mapping[str, object]] = [
         entry("es", "en", "1.9", "{base}/old"),
         entry("es", "en", "1.10", "ipfs://Qm", "{base}/gone", "{base}/es"),
         entry("en", "es", "1.0", "{base}/en"),
@@ -104,4 +105,4 @@ def test_a_file_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.M
     ],
 )
 def test_only_tls_or_this_machine_is_trusted_at_first_use(url: str, safe: bool) -> None:
-    assert index._safe(index.httpx.URL(url)) is safe
+    assert index._safe(httpx.URL(url)) is safe
