@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from handlers.answering import Answering, Prepared
 from handlers.parts import worker_leaf
-from handlers.ports import Clock, Store, Tx
+from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.roster import Member, Vetters, read_member
 from routing.gate import Refused, may_read, parse_gate
 from routing.people import Atlas
@@ -32,6 +32,12 @@ CLOCK_SLACK_HOURS = 2
 OPENABLE = frozenset({GrantState.OFFERED, GrantState.OPEN})
 
 
+class Result(StrEnum):
+    OPENED = "opened"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
 class Refusal(StrEnum):
     """Why an act changed nothing; shown at the desk in plain words."""
 
@@ -47,10 +53,10 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`code` tells more about what was done; `key_file` is S reader."""
+    """`key_file` is S reader."""
 
-    result: str
-    code: str = ""
+    result: Result
+    refusal: Refusal | None = None
     key_file: bytes | None = None
 
 
@@ -62,7 +68,7 @@ class Acts:
     vetters: Vetters
     atlas: Atlas
     answering: Answering
-    event: Callable[[str], None]
+    event: Callable[[StrEnum], None]
 
     async def carry_out(self, task: Task) -> None:
         """The ACT task: `ref` = act id."""
@@ -79,19 +85,19 @@ class Acts:
             prepared = await self.answering.prepare(answer)
         async with self.store.begin() as tx:
             outcome = await self._judge(tx, act, member, prepared)
-            done = Done("refused", outcome.value) if isinstance(outcome, Refusal) else outcome
-            plaintext = plaintexts.handout(act.id, done.result, done.code, done.key_file)
+            done = Done(Result.REFUSED, outcome) if isinstance(outcome, Refusal) else outcome
+            plaintext = plaintexts.handout(act.id, done.result.value, done.refusal or "", done.key_file)
             expires = self.clock.now_ms() + KEPT_MS
             await tx.hand_out(Handout(act.id, act.person_id, seal(plaintext, member.card.age_recipient), expires))
             await tx.drop_act(act.id)
             await tx.done(task)
-        self.event(done.code or done.result)
+        self.event(done.refusal or done.result)
 
     async def _drop(self, task: Task) -> None:
         async with self.store.begin() as tx:
             await tx.drop_act(task.ref)
             await tx.done(task)
-        self.event("no_card")
+        self.event(Trouble.NO_CARD)
 
     async def _judge(self, tx: Tx, act: ActRow, member: Member, prepared: Prepared | None) -> Done | Refusal:
         if act.kind == "open":
@@ -108,19 +114,18 @@ class Acts:
             return Refusal.UNREADABLE
         if not signing.verify(member.card.verify_key, Use.OPEN, body, act.signature):  # (1)
             return Refusal.BAD_SIGNATURE
-        if entry.kind is not EntryKind.OPEN or entry.case != act.case_id or entry.card != member.card_fingerprint:  # (2)
-            return Refusal.NOT_YOURS
         if abs(entry.hour - self.clock.now_ms() // HOUR_MS) > CLOCK_SLACK_HOURS:
             return Refusal.WRONG_HOUR
+        named = entry.kind is EntryKind.OPEN and entry.case == act.case_id and entry.card == member.card_fingerprint  # (2)
         case, grant = await tx.case(act.case_id), await self._grant(tx, act, entry)
-        if case is None or grant is None:
+        if not named or case is None or grant is None:
             return Refusal.NOT_YOURS
         if not self._passes(case, member):  # (3)
             return Refusal.GATE
         await tx.log(custody.leaf(body, member.card.verify_key, act.signature))  # (4)
         await tx.move_grant(grant.id, GrantState.OFFERED, GrantState.OPEN)
         await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
-        return Done("opened", key_file=self.keys.peel(grant.key_file))  # (5)
+        return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file))  # (5)
 
     async def _answer(self, tx: Tx, act: ActRow, member: Member, prepared: Prepared | None) -> Done | Refusal:
         answer = self._read_answer(act, member)
@@ -136,7 +141,7 @@ class Acts:
             return Refusal(sent)
         hour = self.clock.now_ms() // HOUR_MS
         await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANSWER, case.id, sha256(act.sealed), member.card_fingerprint)))
-        return Done("answered")
+        return Done(Result.ANSWERED)
 
     def _read_answer(self, act: ActRow, member: Member) -> Answer | Refusal:
         try:

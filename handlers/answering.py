@@ -20,10 +20,8 @@ from sealing.plaintexts import Answer, Contact, Outgoing
 from sealing.rows import CaseRow, Envelope, Part, Purpose, SendingRow, SendingState, TaskKind
 from triage.sensitive import Sensitive
 
-CONTACT = re.compile(
-    r"""(?ix) \b[a-z][a-z0-9+.-]*:// | \bwww\. | \b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|net|org|info|io|me|app|link|ly|co|ph|es|gg|ru|cn|xyz|site|online|top)\b
-      | \S@\S | (?<!\w)@\w{2,}"""
-)
+_TOP_LEVEL = "com|net|org|info|io|me|app|link|ly|co|ph|es|gg|ru|cn|xyz|site|online|top"
+CONTACT = re.compile(rf"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_LEVEL})\b|\S@\S|(?<!\w)@\w{{2,}}")
 MANY_DIGITS = re.compile(r"(?:\d[\s().-]*){7,}")
 
 

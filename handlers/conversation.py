@@ -108,7 +108,7 @@ def overtaken(state: State) -> State:
 def advance(state: State, heard: Heard, now_ms: int, plan: Plan) -> tuple[State, Turn]:
     """Total and deterministic: any text, in any state, at any time."""
     asked = pending(state, now_ms)
-    rested = _rested(state, now_ms)
+    rested = _rested(state, now_ms) and not _stranger(state, now_ms)
     message = _read(heard, asked)
     state = _sit(state, now_ms, keep=asked is not None)
     belongs = _belongs(state, message, asked)
@@ -137,11 +137,11 @@ def _stranger(state: State, now_ms: int) -> bool:
 def _sit(state: State, now_ms: int, *, keep: bool) -> State:
     """A new sitting after a gap; `keep` = the open question still stands."""
     if _stranger(state, now_ms):
-        kept = State(turns=state.turns, safety=state.safety, tip=state.tip, today=state.today, sealed=state.sealed, first_ms=state.first_ms)
-        return replace(kept, last_ms=state.last_ms)
+        new = State(turns=state.turns, safety=state.safety, first_ms=state.first_ms, last_ms=state.last_ms)
+        return replace(new, tip=state.tip, today=state.today, sealed=state.sealed)
     asking = state.asking if keep else None
     if _rested(state, now_ms):
-        return replace(state, said=frozenset(), last=None, questions=0, unanswered=0, asking=asking)
+        return replace(state, told=False, said=frozenset(), last=None, questions=0, unanswered=0, asking=asking)
     return replace(state, asking=asking)
 
 
@@ -178,12 +178,11 @@ def _path(found: Assessment, text: str) -> Path:
 
 
 def _belongs(state: State, message: _Message, asked: Asked | None) -> bool:
-    """A greeting, marks alone, and "yes, now is good" hold nothing for a reader; a bare digit does when it answers within a case."""
-    if not message.readable or (asked in (Asked.GOOD_TIME, Asked.TELL) and message.reply is not None):
-        return state.tip and message.reply == SILENCE
+    """A greeting, marks alone and "yes, now is good" hold nothing for a reader; a bare digit does when it answers within a case."""
+    toward = asked in (None, Asked.GOOD_TIME, Asked.TELL)
     if message.control:
-        return state.tip
-    return not message.blank
+        return state.tip and (not toward or message.reply == SILENCE)
+    return message.readable and not message.blank and not (toward and message.reply is not None)
 
 
 def _learn(state: State, heard: Heard, message: _Message, belongs: bool, now_ms: int) -> State:
@@ -203,6 +202,7 @@ def _learn(state: State, heard: Heard, message: _Message, belongs: bool, now_ms:
         answered=state.answered | held,
         unanswered=state.unanswered + 1,
         tip=state.tip or belongs,
+        told=state.told or belongs,
         place_known=state.place_known or Asked.PLACE in held,
         today=True if Asked.TODAY in held else state.today,
         first_ms=state.first_ms if state.turns else now_ms,
@@ -235,7 +235,7 @@ def _answered(state: State, asked: Asked | None, message: _Message) -> State:
         return state
     phrase, state = state.asking, replace(state, asking=None)
     later = (phrase in OFFERS_LATER and message.reply == 2) or (phrase in BY_CONDITION and message.reply == 1)
-    if later or (asked is Asked.PLACE and not state.tip):
+    if later or (asked is Asked.PLACE and not state.told):
         return replace(state, asked=state.asked - {phrase})
     if asked is Asked.PHONE:
         answers = {1: Safety.OWN, 2: Safety.SHARED, 3: Safety.BORROWED}
@@ -251,11 +251,11 @@ def _choose(state: State, message: _Message, asking: Phrase | None, rested: bool
     told = _controlled(state, message, asking)
     if told is not None:
         return told
-    if message.blank and (rested or not state.tip):
+    if message.blank and (rested or not state.told):
         return greeting(state)
-    if message.reply is None and not message.telling and (rested or (message.outside and state.turns == 1)):
+    if message.reply is None and not message.telling and (rested or (message.outside and not state.said)):
         return Phrase.F5
-    return following(state, awake=plan.awake) if state.tip else Phrase.NOT_NOW
+    return following(state, awake=plan.awake) if state.told else Phrase.NOT_NOW
 
 
 def _controlled(state: State, message: _Message, asking: Phrase | None) -> Phrase | None:

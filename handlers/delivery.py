@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from handlers.parts import worker_leaf
-from handlers.ports import Clock, MaybeSent, NotSent, Sender, SendResult, Store, Tx
+from handlers.ports import Clock, MaybeSent, NotSent, Sender, SendResult, Store, Trouble, Tx
 from handlers.roster import Member, Vetters, read_member
-from routing.gate import GateFile, Placed, Refused, may_read, parse_gate
+from routing.gate import GateFile, Refused, Seat, may_read, parse_gate
 from routing.people import Atlas
 from sealing import plaintexts
 from sealing.case import sha256
@@ -29,7 +30,7 @@ class Offers:
     vetters: Vetters
     atlas: Atlas
     slot: Callable[[int, bool], int]
-    alarm: Callable[[str], None]
+    alarm: Callable[[StrEnum], None]
 
     async def offer(self, task: Task) -> None:
         """The OFFER task: `ref` = grant id. The gate is asked again: the roster may have changed since the draw."""
@@ -40,12 +41,12 @@ class Offers:
                 await tx.done(task)
                 return
             gate = parse_gate(self.keys.open_gate(case.id, case.gate))
-            placed = self._whose(gate, grant)
-            member = None if placed is None else await self._member(tx, placed.person)
-            if placed is None or member is None or not self._may(gate, member):
-                await self._pass_over(tx, case, gate, grant, placed)
+            seat = self._whose(gate, grant)
+            member = None if seat is None else await self._member(tx, seat.person)
+            if seat is None or member is None or not self._may(gate, member):
+                await self._pass_over(tx, case, gate, grant, seat)
             else:
-                await tx.offer(grant.id, placed.person, self.keys.peel(grant.stub))
+                await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub))
                 await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
             await tx.done(task)
 
@@ -53,21 +54,21 @@ class Offers:
         now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
         return not isinstance(may_read(gate, member.person, member.card_fingerprint, now, self.atlas), Refused)
 
-    def _whose(self, gate: GateFile, grant: GrantRow) -> Placed | None:
-        return next((p for p in gate.order if self.keys.grant_id(gate.case, grant.epoch, p.person) == grant.id), None)
+    def _whose(self, gate: GateFile, grant: GrantRow) -> Seat | None:
+        return next((seat for seat in gate.order if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)
 
     async def _member(self, tx: Tx, person: str) -> Member | None:
         row = await tx.person(person)
         return None if row is None else read_member(row, self.keys, self.vetters)
 
-    async def _pass_over(self, tx: Tx, case: CaseRow, gate: GateFile, grant: GrantRow, placed: Placed | None) -> None:
+    async def _pass_over(self, tx: Tx, case: CaseRow, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
         """Strikes this grant and makes the next in the order due; nobody left raises the alarm and nothing is widened."""
         await tx.move_grant(grant.id, GrantState.LOCKED, GrantState.STRUCK)
         await tx.log(self._entry(EntryKind.STRIKE, grant, ""))
-        rank = -1 if placed is None else placed.rank
-        following = [p for p in sorted(gate.order, key=lambda p: p.rank) if p.rank > rank and p.person not in gate.excluded]
+        rank = 0 if seat is None else seat.rank
+        following = [later for later in gate.standing() if later.rank > rank]
         if not following:
-            self.alarm("order_exhausted")
+            self.alarm(Trouble.ORDER_EXHAUSTED)
             return
         next_grant = self.keys.grant_id(case.id, grant.epoch, following[0].person)
         await tx.enqueue(TaskKind.OFFER, next_grant, self.slot(self.clock.now_ms(), case.urgent))

@@ -67,6 +67,8 @@ class State:
     """Messages since we last said something."""
     tip: bool = False
     """There is something for a case."""
+    told: bool = False
+    """And in this sitting: before it, whoever writes is asked nothing about a case (R2)."""
     place_known: bool = False
     today: bool | None = None
     sealed: bool = False
@@ -107,6 +109,7 @@ class State:
             questions=_int(obj, "questions"),
             unanswered=_int(obj, "unanswered"),
             tip=_bool(obj, "tip"),
+            told=_bool(obj, "told"),
             place_known=_bool(obj, "place_known"),
             today=None if obj["today"] is None else _bool(obj, "today"),
             sealed=_bool(obj, "sealed"),

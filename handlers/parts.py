@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from handlers.conversation import Safety, State
 from handlers.designation import designation
+from handlers.memory import Safety, State
 from handlers.ports import Entropy
 from handlers.reading import Read
 from handlers.roster import Member
-from routing.gate import GateFile, Placed
+from routing.gate import GateFile, Seat
 from routing.people import Atlas, Code, TipFacts
 from sealing import custody, plaintexts, signing
 from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant, sha256
@@ -95,13 +95,13 @@ class Sealer:
             delivery_recipient=self.delivery[1],
         )
 
-    def grants(self, order: Sequence[Placed], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
+    def grants(self, order: Sequence[Seat], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
         """One for every person of the drawn order at once: fail-over needs nobody and reveals nothing."""
         made: list[GrantRow] = []
-        for placed in order:
-            card = members[placed.person].card
-            grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, placed.person)
-            reader = ReaderKey(placed.person, card.age_recipient, placed.card_fingerprint, placed.rank)
+        for seat in order:
+            card = members[seat.person].card
+            grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, seat.person)
+            reader = ReaderKey(seat.person, card.age_recipient, seat.card, seat.rank)
             own = plaintexts.with_reader(stub, grant_id, reader.rank, reader.card_fingerprint)
             made.append(grant(self.key, reader, grant_id, self._release, own))
         return tuple(made)
@@ -110,7 +110,7 @@ class Sealer:
         self, gate: GateFile, members: Mapping[str, Member], facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str
     ) -> tuple[GrantRow, ...]:
         """Key files of a new epoch, for those of the order whom no fact has struck."""
-        left = [placed for placed in gate.order if placed.person not in gate.excluded and placed.person in members]
+        left = [seat for seat in gate.standing() if seat.person in members]
         return self.grants(left, members, self.stub(facts, read, atlas, country))
 
     def entries(self, kind: EntryKind, hashes: Sequence[str], hour: int) -> tuple[bytes, ...]:

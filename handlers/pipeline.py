@@ -11,27 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from handlers.facts import tip_facts
 from handlers.parts import DAY_MS, Sealer
-from handlers.ports import Clock, Entropy, Store, Tx
+from handlers.ports import Clock, Entropy, Store, Trouble, Tx
 from handlers.reading import Read, read_messages
 from handlers.roster import Member, Vetters, members, spellings
 from handlers.thread import Thread, read_thread
 from handlers.understanding import Understanding
 from routing.draw import choose
-from routing.exclusion import Roster
-from routing.gate import GateFile, Placed, add_facts, gate_bytes, parse_gate
-from routing.people import Atlas, Role, TipFacts
+from routing.gate import GateFile, Sla, add_facts, draw_up, gate_bytes, parse_gate
+from routing.people import Atlas, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import CaseRow, CaseState, GrantState, InboundRow, SealedCase, Task, TaskKind, ThreadRow
+from sealing.rows import CaseRow, CaseState, GrantState, InboundRow, Part, SealedCase, Task, TaskKind, ThreadRow
 
 Slot = Callable[[int, bool], int]
 """(now, urgent) -> the next moment at which a case may be offered, ms."""
-Alarm = Callable[[str], None]
-"""Content-free: a code of the line's events."""
+Alarm = Callable[[StrEnum], None]
+"""Somebody must look: a code, never content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +95,17 @@ class Pipeline:
             async with self.store.begin() as tx:
                 await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
                 await tx.done(task)
-            self.alarm(drawn.hold.value)
+            self.alarm(drawn.hold)
             return
         key = new_case_key(waiting.case.id, 1)  # (5)
         sealer = Sealer(self.keys, self.entropy, key, self._day())
-        order = tuple(
-            Placed(person, Role.HANDLER, rank, waiting.members[person].card_fingerprint) for rank, person in enumerate(drawn.order)
-        )
-        gate = GateFile.first(waiting.case.id, key.recipient, now, facts, drawn, order)
+        cards = {person: waiting.members[person].card_fingerprint for person in drawn.order}
+        gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, drawn, cards)
         stub = sealer.stub(facts, read, self.atlas, self._country(facts))
         envelopes = sealer.messages(read, 1, "")
         envelopes += (sealer.contact(read[-1].message, waiting.thread.state, len(envelopes) + 1),)
         envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
-        grants = sealer.grants(order, waiting.members, stub)
+        grants = sealer.grants(gate.order, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
         entries = sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour())
         epoch, _ = sealer.delivery
@@ -134,11 +132,11 @@ class Pipeline:
             key = new_case_key(case.id, case.epoch + 1) if new_epoch else CaseKey(case.id, case.epoch, case.recipient)
             sealer = Sealer(self.keys, self.entropy, key, self._day())
             last = max((e.seq for e in stored), default=0)
-            previous = next((e.sha256 for e in reversed(stored) if e.part == "message"), "")
+            previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
             envelopes = sealer.messages(read, last + 1, previous)
             envelopes += (sealer.contact(read[-1].message, waiting.thread.state, last + len(envelopes) + 1),)
             fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
-            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(replace(gate, recipient=key.recipient)))
+            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(replace(gate, epoch=key.epoch, recipient=key.recipient)))
             moved = (
                 await tx.raise_epoch(case.id, key.epoch, key.recipient, sealed_gate, case.version)
                 if new_epoch
@@ -167,11 +165,11 @@ class Pipeline:
                         await tx.log(entry)
         if not struck:
             return
-        left = [placed for placed in gate.order if placed.person not in gate.excluded]
+        left = gate.standing()
         if not left:
-            self.alarm("order_exhausted")
+            self.alarm(Trouble.ORDER_EXHAUSTED)
             return
-        urgent = gate.sla == "urgent"
+        urgent = gate.sla is Sla.URGENT
         for epoch in range(1, sealer.key.epoch + 1):
             grant_id = self.keys.grant_id(gate.case, epoch, left[0].person)
             held = await tx.grant(grant_id)

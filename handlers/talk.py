@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from handlers.conversation import Heard, Plan, Safety, Say, State, Turn, advance, pending
+from handlers.conversation import Heard, Plan, Say, Turn, advance, pending
+from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Vetters, members, spellings
 from handlers.thread import Thread, read_thread
@@ -101,7 +102,7 @@ class Talk:
             await self._seal_when(tx, held.case_id, thread.state, turn, understood, now)  # (5)
             if thread.state.safety in MAY_HEAR:
                 await tx.release_waiting(held.case_id, now)
-        sending = await self._answer(tx, row, message, held, thread, turn)  # (6)
+        sending = await self._answer(tx, row, message, thread, turn)  # (6)
         thread = replace(thread, last_sending=sending or thread.last_sending)
         if not await tx.save_thread(thread.sealed(self.keys, held)):
             raise ThreadMoved
@@ -118,7 +119,7 @@ class Talk:
             due = now
         await tx.enqueue(TaskKind.SEAL, case_id, due)
 
-    async def _answer(self, tx: Tx, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, turn: Turn) -> str | None:
+    async def _answer(self, tx: Tx, row: InboundRow, message: Inbound, thread: Thread, turn: Turn) -> str | None:
         if not turn.say:
             return None
         if thread.last_sending is not None:

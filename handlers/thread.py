@@ -15,7 +15,7 @@ from triage.tip import Asked
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`asked` = inbound id -> question it answered; emptied when the messages are sealed. `last_sending` = our newest text, by ledger id."""
+    """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text."""
 
     state: State
     asked: Mapping[str, Asked] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Thread:
 
     def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
         """The row with this in it."""
-        asked = {id: question.value for id, question in self.asked.items()}
+        asked = {inbound: question.value for inbound, question in self.asked.items()}
         fields = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked, "last_sending": self.last_sending}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
@@ -39,7 +39,7 @@ def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
         raise OpenError("not a thread")
     try:
         state = State.from_json(fields.get("state"))
-        questions = {str(id): Asked(question) for id, question in asked.items()}
+        questions = {str(inbound): Asked(question) for inbound, question in asked.items()}
     except (StateError, ValueError):
         raise OpenError("not a thread") from None
     return Thread(state, questions, last)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.ports import Detector, Translator
-from triage.assess import Gazetteer, RosterNames, assess
+from triage.assess import assess
 from triage.language import Identified, Translation
 from triage.lexicon import Lexicon
+from triage.names import RosterNames
+from triage.places import Gazetteer
 from triage.sensitive import Sensitive
 from triage.tip import Asked, Assessment
 

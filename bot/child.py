@@ -1,0 +1,124 @@
+"""The two processes of a line: `python -m bot.child web|worker`. Settings come as one JSON line on standard input, so that the environment
+stays empty and no argument shows anything; secrets come from the process's own folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import uvicorn
+
+from bot import wiring
+from bot.handover import Role, from_child
+from bot.logs import Event, cut_off, event, fault_of, watch
+from bot.settings import Settings
+from bot.wiring import PracticeToken
+from sealing.rows import StorageDown
+from storage.engine import Database, open_database
+from triage.sensitive import Sensitive
+
+BEAT_S = 5.0
+SWEEP_S = 60.0
+
+
+def main(role: Role, told: Mapping[str, object]) -> int:
+    """0 when it was asked to stop, 1 when it could not go on (one event says what)."""
+    cut_off()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold tips and keys
+    practice = told.get("practice")
+    token = PracticeToken(Sensitive(str(practice["token"])), Path(str(practice["people_file"]))) if isinstance(practice, dict) else None
+    run = {Role.WEB: web, Role.WORKER: worker}[role]
+    event(Event.STARTING, role=role)
+    try:
+        asyncio.run(_run(run, from_child(told), token))
+    except Exception as error:  # the last one to see it: nothing but its class and our line may be said
+        event(Event.PROCESS_DIED, role=role, fault=fault_of(error))
+        return 1
+    event(Event.STOPPED, role=role)
+    return 0
+
+
+async def _run(
+    run: Callable[[Settings, Database, PracticeToken | None], Awaitable[None]], settings: Settings, token: PracticeToken | None
+) -> None:
+    watch(asyncio.get_running_loop())
+    database = open_database(settings.database_url.reveal())
+    try:
+        await run(settings, database, token)
+    finally:
+        await database.close()
+
+
+async def web(settings: Settings, database: Database, practice: PracticeToken | None) -> None:
+    """Until SIGTERM."""
+    app = wiring.web_application(settings, database, practice)
+    config = uvicorn.Config(
+        app, "127.0.0.1", settings.port, log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False
+    )
+    server = uvicorn.Server(config)
+    await server.serve()
+    if not server.started:
+        raise PortTaken
+
+
+async def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> None:
+    """Until SIGTERM; its parts end each other."""
+    made = wiring.worker(settings, database, practice)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await made.store.record_epochs(made.keys.public_epochs())
+        if settings.database_url.reveal().startswith("sqlite"):
+            await made.queue.drop_leases()  # one box, one worker: what a dead one had in hand is free at once
+        if await made.translator.start() == "open":
+            event(Event.NETWORK_OPEN)
+        event(Event.READY, role=Role.WORKER)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(made.queue.run(made.handlers, stop))
+            group.create_task(_beat(made, stop))
+            group.create_task(_sweep(made, stop))
+    finally:
+        await made.translator.close()
+        for sender in made.senders.values():
+            await sender.close()
+
+
+async def _beat(made: wiring.Worker, stop: asyncio.Event) -> None:
+    """/readyz of the web process looks at this."""
+    while not stop.is_set():
+        try:
+            await made.reads.beat(Role.WORKER.value, made.clock.now_ms())
+        except StorageDown:
+            event(Event.STORAGE_DOWN)
+        await _pause(stop, BEAT_S)
+
+
+async def _sweep(made: wiring.Worker, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await made.store.sweep(made.clock.now_ms())
+        except StorageDown:
+            event(Event.STORAGE_DOWN)
+        await _pause(stop, SWEEP_S)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+class PortTaken(Exception):
+    """Another program listens on the line's port."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(Role(sys.argv[1]), json.loads(sys.stdin.readline())))

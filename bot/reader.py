@@ -1,0 +1,142 @@
+"""A reader's side of the desk without a browser, for the demo and the tests: the same routes, signatures and locks as desk/src/open.js."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from sealing import age, plaintexts, signing
+from sealing.case import sha256
+from sealing.custody import Entry, EntryKind
+from sealing.passphrase import PersonKey
+from sealing.signing import Use
+
+WAIT_S = 30.0
+
+
+class DeskRefused(Exception):
+    """The desk said no; `code` is the desk's own, without content."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCase:
+    """One grant as the desk lists it; `stub` is opened with the reader's key (empty once struck)."""
+
+    grant: str
+    case: str
+    epoch: int
+    state: str
+    stub: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Reader:
+    """One person at the desk. `client` has the desk's address as its base URL."""
+
+    client: httpx.AsyncClient
+    key: PersonKey
+    origin: str
+    _token: str = ""
+    _identities: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    async def login(self) -> None:
+        """Raises DeskRefused."""
+        made = (await self.client.post("/desk/challenge", json={"person": self.key.person})).json()["challenge"]
+        said = {"v": 1, "kind": "login", "origin": self.origin, "person": self.key.person, "challenge": made}
+        body = json.dumps(said, separators=(",", ":")).encode()
+        signature = signing.sign(self.key.sign_seed, Use.LOGIN, body)
+        answer = await self.client.post("/desk/login", json={"body": _b64(body), "signature": _b64(signature)})
+        if answer.status_code != 200:
+            raise DeskRefused("login")
+        self._token = answer.json()["token"]
+
+    async def cases(self) -> list[OfferedCase]:
+        answer = await self.client.get("/desk/cases", headers=self._headers())
+        answer.raise_for_status()
+        return [
+            OfferedCase(row["grant"], row["case"], row["epoch"], row["state"], self._stub(row["stub"])) for row in answer.json()["cases"]
+        ]
+
+    async def open(self, offered: OfferedCase) -> str:
+        """The signed request; gives back the case identity. Raises DeskRefused."""
+        stub = offered.stub
+        hour = int(time.time()) // 3600
+        body = Entry(hour, EntryKind.OPEN, offered.case, str(stub["key_file_sha256"]), str(stub["card"])).body()
+        sealed = age.seal(body, str(stub["gate_recipient"]))
+        handed = await self._act("open", offered.case, signing.sign(self.key.sign_seed, Use.OPEN, body), sealed)
+        text = age.unseal(base64.b64decode(str(handed["key_file"])), self.key.identity)
+        case_id, epoch, identity = plaintexts.read_key_file(text)
+        if (case_id, epoch) != (offered.case, offered.epoch):
+            raise DeskRefused("another case's key")
+        self._identities[case_id, epoch] = identity
+        return identity
+
+    async def read(self, case_id: str) -> list[dict[str, object]]:
+        """Every part that this reader's keys open, in order, with the `sha256` of its ciphertext. Raises DeskRefused."""
+        answer = await self.client.get(f"/desk/cases/{case_id}", headers=self._headers())
+        if answer.status_code != 200:
+            raise DeskRefused("not yours")
+        parts: list[dict[str, object]] = []
+        for row in answer.json()["envelopes"]:
+            sealed = base64.b64decode(row["sealed"])
+            identity = self._identities.get((case_id, row["epoch"]))
+            if identity is None or sha256(sealed) != row["sha256"]:
+                continue
+            parts.append({**age.read_json(age.unseal(sealed, identity), row["part"]), "sha256": row["sha256"]})
+        return parts
+
+    async def answer(self, offered: OfferedCase, parts: list[dict[str, object]], text: str) -> None:
+        """Raises DeskRefused."""
+        contact = [part for part in parts if part["kind"] == "contact"][-1]
+        sequence = sum(1 for part in parts if part.get("direction") == "out") + 1
+        said = {
+            "v": 1,
+            "kind": "answer",
+            "case": offered.case,
+            "epoch": max(epoch for case_id, epoch in self._identities if case_id == offered.case),
+            "sequence": sequence,
+            "contact": contact["sha256"],
+            "inner": contact["inner"],
+            "text": text,
+        }
+        body = age.padded_json(said)
+        sealed = age.seal(body, str(offered.stub["delivery_recipient"]))
+        await self._act("answer", offered.case, signing.sign(self.key.sign_seed, Use.ANSWER, body), sealed)
+
+    async def _act(self, kind: str, case_id: str, signature: bytes, sealed: bytes) -> Mapping[str, object]:
+        act = secrets.token_hex(16)
+        sent = {"id": act, "case": case_id, "kind": kind, "signature": _b64(signature), "sealed": _b64(sealed)}
+        posted = await self.client.post("/desk/acts", json=sent, headers=self._headers())
+        if posted.status_code != 202:
+            raise DeskRefused("not yours")
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                answer = await self.client.get(f"/desk/acts/{act}", headers=self._headers())
+                if answer.status_code == 200:
+                    break
+                await asyncio.sleep(0.1)
+        handed = age.read_json(age.unseal(base64.b64decode(answer.json()["sealed"]), self.key.identity), "handout")
+        if handed["result"] == "refused":
+            raise DeskRefused(str(handed["code"]))
+        return handed
+
+    def _stub(self, sealed: str) -> Mapping[str, object]:
+        return age.read_json(age.unseal(base64.b64decode(sealed), self.key.identity), "stub") if sealed else {}
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,162 @@
+"""`tipline serve`: makes what is missing, then runs web and worker as two processes, each ending the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bot.handover import Role, to_child
+from bot.settings import Settings
+from bot.wiring import PACKS, SECRETS, PracticeToken
+from sealing.keyring import make_secrets
+from storage.engine import open_database
+from translations.packages import provision
+from translations.selftest import score
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_S = 15.0
+
+
+class StartError(Exception):
+    """The line cannot start. One sentence without a value."""
+
+
+def prepare(settings: Settings) -> None:
+    """Folder, secrets, tables and language packages. Raises StartError, KeyringError, PackageError, StorageDown."""
+    os.umask(0o077)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = settings.home / SECRETS
+    if not folder.exists():
+        if (settings.home / "tipline.db").exists():
+            raise StartError("There is a database but no secrets folder: bring back the secrets that belong to it.")
+        make_secrets(folder, secrets.token_bytes)
+    asyncio.run(_migrate(settings))
+    packs_for(settings)
+
+
+def packs_for(settings: Settings) -> Path:
+    """Where the installed packages lie; those of TIPLINE_LANGUAGE_PACKS are installed first."""
+    packs = settings.home / PACKS
+    if settings.language_packs is not None:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        provision(packs, [settings.language_packs], score)
+    return packs
+
+
+async def _migrate(settings: Settings) -> None:
+    database = open_database(settings.database_url.reveal())
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    role: Role
+    process: asyncio.subprocess.Process
+
+
+async def start_child(settings: Settings, role: Role, practice: PracticeToken | None) -> Child:
+    """An empty environment but for where Python finds this checkout; settings over the pipe."""
+    told = to_child(settings, role)
+    if practice is not None:
+        told["practice"] = {"token": practice.token.reveal(), "people_file": str(practice.people_file)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot.child",
+        role.value,
+        stdin=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if process.stdin is None:
+        raise StartError("A process could not be started.")
+    process.stdin.write(json.dumps(told).encode() + b"\n")
+    await process.stdin.drain()
+    process.stdin.close()
+    return Child(role, process)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Both processes of a running line."""
+
+    children: tuple[Child, ...]
+
+    async def ended(self) -> Role:
+        """Which process ended first."""
+        waiting = {asyncio.ensure_future(child.process.wait()): child.role for child in self.children}
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return waiting[done.pop()]
+
+    async def stop(self) -> None:
+        for child in self.children:
+            if child.process.returncode is None:
+                child.process.terminate()
+        for child in self.children:
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await child.process.wait()
+            except TimeoutError:
+                child.process.kill()
+                await child.process.wait()
+
+
+async def start_line(settings: Settings, practice: PracticeToken | None = None) -> Line:
+    return Line((await start_child(settings, Role.WORKER, practice), await start_child(settings, Role.WEB, practice)))
+
+
+async def until_ready(port: int, line: Line, seconds: float = 60.0) -> bool:
+    """False when it was not ready in time, or a process ended first."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(int(seconds * 5)):
+            if any(child.process.returncode is not None for child in line.children):
+                return False
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                    return True
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.2)
+    return False
+
+
+@contextmanager
+def stopping(stop: asyncio.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set `stop`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings) -> int:
+    """Until a signal or until one process ends. 0 = asked to stop."""
+    line = await start_line(settings)
+    stop = asyncio.Event()
+    with stopping(stop):
+        ended = asyncio.ensure_future(line.ended())
+        asked = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, asked):
+            task.cancel()
+        await line.stop()
+    return 0 if stop.is_set() else 1

@@ -1,0 +1,83 @@
+"""The web process: authenticates, seals to the intake key, inserts, answers. It holds nothing that opens anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.logs import Event, event
+from handlers.intake import Acceptor
+from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, Refused, TwilioWebhook, form_items
+from sealing.rows import Accepted, StorageDown
+from storage.desk_store import DeskReads
+
+TWILIO_PATH = "/twilio/message"
+STATUS = {Refused.BAD_SIGNATURE: 403, Refused.NOT_FOR_US: 200, Refused.UNREADABLE: 400}
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioRoute:
+    """`POST /twilio/message`. Authenticate, parse, accept, and only then answer: 503 before commit, never 200."""
+
+    webhook: TwilioWebhook
+    acceptor: Acceptor
+
+    def routes(self) -> list[Route]:
+        return [Route(TWILIO_PATH, self._message, methods=["POST"])]
+
+    async def _message(self, request: Request) -> Response:
+        items = await form_items(request.stream())
+        if isinstance(items, Refused):
+            return _refused(items)
+        signature = request.headers.get(SIGNATURE_HEADER, "")
+        message = self.webhook.read(items, signature, TWILIO_PATH, datetime.now(UTC))
+        if isinstance(message, Refused):
+            return _refused(message)
+        try:
+            accepted = await self.acceptor.accept(message)
+        except StorageDown:
+            event(Event.STORAGE_DOWN)
+            return PlainTextResponse("", 503, {"Retry-After": "5"})
+        event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
+        return Response(EMPTY_TWIML, media_type="text/xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`/healthz`: this process answers. `/readyz`: somebody will read what it takes."""
+
+    store: DeskReads
+    acceptor: Acceptor
+
+    def routes(self) -> list[Route]:
+        return [Route("/healthz", self._healthz), Route("/readyz", self._readyz)]
+
+    async def _healthz(self, _: Request) -> Response:
+        return JSONResponse({"ok": True})
+
+    async def _readyz(self, _: Request) -> Response:
+        try:
+            ready = await self.store.ready(self.acceptor.clock.now_ms())
+        except StorageDown:
+            ready = False
+        return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+
+def application(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> Starlette:
+    """`hosts`: the names this line answers to; another Host header is refused (DNS rebinding)."""
+    return Starlette(routes=list(routes), middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)])
+
+
+def _refused(why: Refused) -> Response:
+    event(Event.REQUEST_REFUSED, why=why)
+    if why is Refused.NOT_FOR_US:
+        return Response(EMPTY_TWIML, media_type="text/xml")
+    return PlainTextResponse("", STATUS[why])

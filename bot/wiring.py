@@ -1,0 +1,195 @@
+"""The only composition root: hands the handlers and the desk the real storage, translations, channels, clock and chance."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+
+from bot.atlas import gazetteer_places, load_atlas
+from bot.files import load_lexicons, load_vetters
+from bot.handover import SettingsError
+from bot.logs import Event, event
+from bot.practice import Practice
+from bot.settings import Settings
+from bot.web import Health, TwilioRoute, application
+from desk.access import Access
+from desk.api import Desk, Shown
+from desk.pages import desk_page, handset_page
+from handlers import handset, text
+from handlers.acts import Acts
+from handlers.answering import Answering
+from handlers.conversation import Plan
+from handlers.delivery import Offers, Sends
+from handlers.handset import HandsetSender
+from handlers.intake import Acceptor
+from handlers.phrases import Phrase
+from handlers.pipeline import Pipeline
+from handlers.senders import TwilioSender
+from handlers.slots import Slots
+from handlers.talk import Talk, Timing
+from handlers.text import TwilioWebhook
+from handlers.understanding import Understanding
+from routing.people import Atlas
+from sealing.keyring import WorkerKeys, load_web, load_worker
+from sealing.rows import Task, TaskKind
+from storage.desk_store import DeskReads
+from storage.engine import Database
+from storage.intake import SqlIntake
+from storage.queue import SqlQueue
+from storage.store import SqlStore
+from translations.detect import LanguageDetector
+from translations.engine import ChildTranslator
+from translations.phrases import Catalog
+from triage.places import Gazetteer
+from triage.sensitive import Sensitive
+
+PACKS = "packs"
+"""Folder of the language packages under TIPLINE_HOME."""
+SECRETS = "secrets"
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+DESK_POLL_MS = 60_000
+PRACTICE_POLL_MS = 2_000
+READ_WITHIN_MS = 6 * 3_600_000
+"""What a reader has from the slot (SLA, DESIGN 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeToken:
+    """What only a practice line has: the token of its pages, and the file of its investigators' keys."""
+
+    token: Sensitive[str]
+    people_file: Path
+
+
+class SystemClock:
+    """handlers.ports.Clock."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class SystemEntropy:
+    """handlers.ports.Entropy."""
+
+    def draw(self, n: int) -> bytes:
+        return secrets.token_bytes(n)
+
+
+def understanding(languages: tuple[str, ...], packs: Path, atlas: Atlas) -> tuple[Understanding, ChildTranslator]:
+    """The translator is a child process: close it."""
+    translator = ChildTranslator(packs)
+    gazetteer = Gazetteer(gazetteer_places(atlas))
+    return Understanding(LanguageDetector(languages), translator, load_lexicons(), gazetteer, languages), translator
+
+
+def web_application(settings: Settings, database: Database, practice: PracticeToken | None) -> Starlette:
+    """Raises KeyringError, BundleError."""
+    clock = SystemClock()
+    acceptor = Acceptor(SqlIntake(database, clock), load_web(settings.home / SECRETS / "web"), clock, SystemEntropy())
+    reads = DeskReads(database, clock)
+    access = Access(reads, origins(settings), clock.now_ms)
+    shown = Shown(settings.line, settings.practice, DESK_POLL_MS if not settings.practice else PRACTICE_POLL_MS)
+    routes = [*Health(reads, acceptor).routes(), *Desk(reads, access, desk_page(), shown).routes()]
+    if settings.twilio is not None:
+        webhook = TwilioWebhook(settings.twilio.auth_token, settings.public_url, settings.twilio.number)
+        routes += TwilioRoute(webhook, acceptor).routes()
+    if practice is not None and settings.practice:
+        routes += Practice(practice.token, practice.people_file, handset_page(), acceptor, clock.now_ms).routes()
+    return application(routes, hosts(settings))
+
+
+def origins(settings: Settings) -> frozenset[str]:
+    """Where the desk may be shown: logins are bound to it."""
+    local = {f"http://{host}:{settings.port}" for host in LOCAL_HOSTS}
+    return frozenset({settings.public_url, *local}) if settings.practice else frozenset({settings.public_url})
+
+
+def hosts(settings: Settings) -> list[str]:
+    """Loopback names serve health checks and the TLS proxy on this machine."""
+    return [urlsplit(settings.public_url).hostname or "", *LOCAL_HOSTS]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The worker's handlers, and what must be closed after them."""
+
+    store: SqlStore
+    queue: SqlQueue
+    reads: DeskReads
+    keys: WorkerKeys
+    clock: SystemClock
+    handlers: Mapping[TaskKind, Callable[[Task], Awaitable[None]]]
+    translator: ChildTranslator
+    senders: Mapping[str, TwilioSender | HandsetSender]
+
+
+def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> Worker:
+    """Raises KeyringError, VettersError, AtlasFileError, LexiconError, CatalogError."""
+    if settings.regions is None or settings.vetters is None:
+        raise SettingsError("a worker needs regions and vetters")
+    clock, keys, store = SystemClock(), load_worker(settings.home / SECRETS / "worker"), SqlStore(database)
+    vetters, atlas, phrases = load_vetters(settings.vetters), load_atlas(settings.regions), Catalog.load(phrase.value for phrase in Phrase)
+    ears, translator = understanding(settings.languages, settings.home / PACKS, atlas)
+    senders = _senders(settings, practice)
+
+    def slot(now: int, urgent: bool) -> int:
+        return settings.slots.next_urgent(now) if urgent else settings.slots.next_slot(now)
+
+    timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
+    talk = Talk(store, keys, clock, vetters, ears, phrases, reading_plan(settings.slots), timing)
+    pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm)
+    offers = Offers(store, keys, clock, vetters, atlas, slot, alarm)
+    answering = Answering(keys, clock, ears.detector, translator, phrases)
+    acts = Acts(store, keys, clock, vetters, atlas, answering, acted)
+    handlers = {
+        TaskKind.CONVERSE: talk.converse,
+        TaskKind.FORGET_THREAD: talk.forget_thread,
+        TaskKind.SEAL: pipeline.seal,
+        TaskKind.OFFER: offers.offer,
+        TaskKind.ACT: acts.carry_out,
+        TaskKind.SEND: Sends(store, keys, senders).send,
+    }
+    queue = SqlQueue(database, clock, on_event=queue_event)
+    return Worker(store, queue, DeskReads(database, clock), keys, clock, handlers, translator, senders)
+
+
+def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, TwilioSender | HandsetSender]:
+    if settings.twilio is not None:
+        t = settings.twilio
+        return {text.CHANNEL: TwilioSender(t.account_sid, t.auth_token, t.number, t.api_url)}
+    if practice is not None:
+        return {handset.CHANNEL: HandsetSender(f"http://127.0.0.1:{settings.port}", practice.token)}
+    return {}
+
+
+def reading_plan(slots: Slots) -> Callable[[int], Plan]:
+    """When a person reads (R5): the next slot and the time a reader has (SLA, DESIGN 4), on the line's own clock."""
+
+    def plan(now_ms: int) -> Plan:
+        by = slots.next_slot(now_ms) + READ_WITHIN_MS
+        return Plan(slots.local(by).strftime("%H:%M"), awake=True)
+
+    return plan
+
+
+def alarm(code: StrEnum) -> None:
+    """Somebody must look; what it is about stays sealed."""
+    event(Event.HELD, code=code)
+
+
+def acted(code: StrEnum) -> None:
+    event(Event.ACTED, code=code)
+
+
+def queue_event(name: str, kind: TaskKind | None) -> None:
+    if kind is None:
+        event(Event(name))
+    else:
+        event(Event(name), kind=kind)

@@ -1,0 +1,88 @@
+"""Who is asking: an Ed25519 signature over an origin-bound, single-use challenge; then a token in memory, sent in `Authorization`.
+No cookies: on localhost they leak across ports."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from desk.ports import DeskStore
+from sealing.signing import KeyFormatError, Use, verify
+
+CHALLENGE_MS = 120_000
+SESSION_MS = 8 * 3_600_000
+MOST_SESSIONS = 10_000
+
+
+def challenge_tag(challenge: str) -> str:
+    return hashlib.sha256(b"tipline challenge\0" + challenge.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Access:
+    """Sessions of one web process. Restarting it logs everybody out, which is safe."""
+
+    store: DeskStore
+    origins: frozenset[str]
+    now_ms: Callable[[], int]
+    _sessions: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    async def challenge(self, person: str) -> str:
+        """Every name gets one, so that asking tells nobody who is on the roster."""
+        made = secrets.token_urlsafe(32)
+        if await self.store.person(person) is not None:
+            await self.store.save_challenge(challenge_tag(made), person, self.now_ms() + CHALLENGE_MS)
+        return made
+
+    async def login(self, body: bytes, signature: bytes) -> str | None:
+        """A session token, or None. `body` = the exact bytes that were signed."""
+        try:
+            said = json.loads(body)
+            person, challenge, origin = str(said["person"]), str(said["challenge"]), str(said["origin"])
+            fits = said["v"] == 1 and said["kind"] == "login" and origin in self.origins
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        made_for = await self.store.take_challenge(challenge_tag(challenge), self.now_ms())
+        row = await self.store.person(person)
+        if not fits or row is None or made_for != person or row.status != "active":
+            return None
+        try:
+            if not verify(row.verify_key, Use.LOGIN, body, signature):
+                return None
+        except KeyFormatError:
+            return None
+        return self._open_session(person)
+
+    def person(self, authorization: str) -> str | None:
+        """Whose token this is, while it lives."""
+        scheme, _, token = authorization.partition(" ")
+        held = self._sessions.get(_hash(token)) if scheme == "Bearer" else None
+        return held[0] if held is not None and held[1] > self.now_ms() else None
+
+    def _open_session(self, person: str) -> str:
+        now = self.now_ms()
+        self._sessions = {key: held for key, held in self._sessions.items() if held[1] > now}
+        if len(self._sessions) >= MOST_SESSIONS:
+            self._sessions.pop(next(iter(self._sessions)))
+        token = secrets.token_urlsafe(32)
+        self._sessions[_hash(token)] = (person, now + SESSION_MS)
+        return token
+
+
+def decode(text: object) -> bytes | None:
+    """Standard base64, or None."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

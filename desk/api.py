@@ -1,0 +1,163 @@
+"""The desk's routes. Every route but the page, its settings and the login asks first whose token it is, and answers with that person's rows
+alone: an id of somebody else's gets the same 404 as an id that does not exist."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from desk.access import Access, decode
+from desk.pages import Page
+from desk.ports import DeskStore
+from sealing.rows import ActRow, GrantState, Part
+
+LARGEST_BODY = 256 * 1024
+ID = re.compile(r"[0-9a-f]{32}")
+ACTS = frozenset({"open", "answer"})
+SHOWN = (Part.MESSAGE, Part.CONTACT)
+NO_STORE = {"Cache-Control": "no-store"}
+
+Handler = Callable[[Request, str], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page is told before login."""
+
+    line: str
+    practice: bool
+    poll_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    store: DeskStore
+    access: Access
+    page: Page
+    shown: Shown
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/desk", self._page),
+            Route("/desk/config", self._config),
+            Route("/desk/challenge", self._challenge, methods=["POST"]),
+            Route("/desk/login", self._login, methods=["POST"]),
+            Route("/desk/cases", self._for_person(self._cases)),
+            Route("/desk/cases/{id}", self._for_person(self._case)),
+            Route("/desk/acts", self._for_person(self._act), methods=["POST"]),
+            Route("/desk/acts/{id}", self._for_person(self._handout)),
+        ]
+
+    def _for_person(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            person = self.access.person(request.headers.get("authorization", ""))
+            return _refuse(401, "log in again") if person is None else await handler(request, person)
+
+        return guarded
+
+    async def _page(self, _: Request) -> Response:
+        return Response(self.page.html, headers=dict(self.page.headers))
+
+    async def _config(self, _: Request) -> Response:
+        return _json({"line": self.shown.line, "practice": self.shown.practice, "poll_ms": self.shown.poll_ms})
+
+    async def _challenge(self, request: Request) -> Response:
+        body = await read_json(request)
+        person = None if body is None else body.get("person")
+        if not isinstance(person, str):
+            return _refuse(400, "no person")
+        return _json({"challenge": await self.access.challenge(person)})
+
+    async def _login(self, request: Request) -> Response:
+        fields = await read_json(request) or {}
+        body, signature = decode(fields.get("body")), decode(fields.get("signature"))
+        token = None if body is None or signature is None else await self.access.login(body, signature)
+        if token is None or body is None:
+            return _refuse(403, "this key does not open this desk")
+        return _json({"token": token, "person": json.loads(body)["person"]})
+
+    async def _cases(self, _: Request, person: str) -> Response:
+        rows = await self.store.grants_of(person)
+        return _json(
+            {
+                "cases": [
+                    {
+                        "grant": row.grant.id,
+                        "case": row.grant.case_id,
+                        "epoch": row.grant.epoch,
+                        "state": row.grant.state.value,
+                        "stub": "" if row.grant.state is GrantState.STRUCK else _b64(row.grant.stub),
+                    }
+                    for row in rows
+                ]
+            }
+        )
+
+    async def _case(self, request: Request, person: str) -> Response:
+        case_id = request.path_params["id"]
+        grants = [row.grant for row in await self.store.grants_of(person) if row.grant.case_id == case_id]
+        epochs = sorted(grant.epoch for grant in grants if grant.state is GrantState.OPEN)
+        if not epochs:
+            return _refuse(404, "no such case")
+        rows = await self.store.envelopes(case_id, epochs, SHOWN)
+        return _json(
+            {
+                "envelopes": [
+                    {"epoch": e.epoch, "seq": e.seq, "part": e.part.value, "day": e.day, "sha256": e.sha256, "sealed": _b64(e.sealed)}
+                    for e in rows
+                ]
+            }
+        )
+
+    async def _act(self, request: Request, person: str) -> Response:
+        """Taken down, judged later by the worker: this process cannot open it."""
+        fields = await read_json(request) or {}
+        act_id, case_id, kind = (fields.get(name) for name in ("id", "case", "kind"))
+        signature, sealed = decode(fields.get("signature")), decode(fields.get("sealed"))
+        if not (isinstance(act_id, str) and ID.fullmatch(act_id) and isinstance(case_id, str) and ID.fullmatch(case_id)):
+            return _refuse(400, "not an act")
+        if kind not in ACTS or signature is None or len(signature) != 64 or sealed is None:
+            return _refuse(400, "not an act")
+        if not any(row.grant.case_id == case_id for row in await self.store.grants_of(person)):
+            return _refuse(404, "no such case")
+        await self.store.add_act(ActRow(act_id, person, case_id, str(kind), signature, sealed))
+        return JSONResponse({"id": act_id}, 202, NO_STORE)
+
+    async def _handout(self, request: Request, person: str) -> Response:
+        handout = await self.store.take_handout(request.path_params["id"], person)
+        if handout is None:
+            return JSONResponse({}, 202, NO_STORE)
+        return _json({"sealed": _b64(handout.sealed)})
+
+
+async def read_json(request: Request) -> Mapping[str, object] | None:
+    """The JSON object of a bounded body, else None."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            return None
+    try:
+        value = json.loads(bytes(body))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _json(value: Mapping[str, object]) -> Response:
+    return JSONResponse(dict(value), headers=NO_STORE)
+
+
+def _refuse(status: int, error: str) -> Response:
+    return JSONResponse({"error": error}, status, NO_STORE)
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,29 @@
+"""What the desk needs of the store: reads of ciphertext, and acts taken down. It can open nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sealing.rows import ActRow, DeskGrant, Envelope, Handout, Part, PersonRow
+
+
+class DeskStore(Protocol):
+    async def person(self, id: str) -> PersonRow | None: ...
+    async def save_challenge(self, tag: str, person_id: str, expires: int) -> None: ...
+    async def take_challenge(self, tag: str, now: int) -> str | None:
+        """Single use: the person it was made for, once."""
+        ...
+
+    async def grants_of(self, person_id: str) -> Sequence[DeskGrant]:
+        """Offered, open and struck ones only."""
+        ...
+
+    async def envelopes(self, case_id: str, epochs: Sequence[int], parts: Sequence[Part]) -> Sequence[Envelope]: ...
+    async def add_act(self, act: ActRow) -> bool:
+        """Row and task in one transaction; False when the id exists."""
+        ...
+
+    async def take_handout(self, act_id: str, person_id: str) -> Handout | None:
+        """Deleted as it is fetched."""
+        ...
