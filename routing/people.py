@@ -105,6 +105,8 @@ class Person:
     active: bool = True
     open_cases: int = 0
     on_duty: bool = True
+    enrolled: datetime | None = None
+    """When the person's first card was signed, where the line knows it; None = this card is the first. A renewal is no new probation."""
 
     @property
     def id(self) -> str:
@@ -117,12 +119,16 @@ class Atlas:
     def __init__(self, regions: tuple[Region, ...], agencies: tuple[Agency, ...]) -> None:
         self.regions: Mapping[str, Region] = {r.id: r for r in regions}
         self.agencies: Mapping[str, Agency] = {a.id: a for a in agencies}
+        if len(self.regions) != len(regions) or len(self.agencies) != len(agencies):
+            raise AtlasError("two regions or two agencies have the same id")
         for region in regions:
             if region.parent is not None and region.parent not in self.regions:
                 raise AtlasError(f"region {region.id} has an unknown parent")
         for agency in agencies:
             if agency.region not in self.regions or (agency.parent is not None and agency.parent not in self.agencies):
                 raise AtlasError(f"agency {agency.id} has an unknown region or parent")
+        self._inner = _children({r.id: r.parent for r in regions})
+        self._lower = _children({a.id: a.parent for a in agencies})
 
     def above(self, region: str) -> frozenset[str]:
         """The region itself and every region around it."""
@@ -152,9 +158,54 @@ class Atlas:
             at = self.agencies[at].parent
         return frozenset(found)
 
+    def inside(self, region: str) -> frozenset[str]:
+        """The region itself and every region in it."""
+        return _below(self._inner, region)
+
+    def line(self, agency: str) -> frozenset[str]:
+        """The agency itself and its chain of command in both directions."""
+        return self.chain(agency) | _below(self._lower, agency)
+
+
+def _children(parents: Mapping[str, str | None]) -> Mapping[str, tuple[str, ...]]:
+    """Parent -> children. Raises AtlasError where something is its own ancestor."""
+    children: dict[str, tuple[str, ...]] = {}
+    for child, parent in parents.items():
+        if parent is not None:
+            children[parent] = (*children.get(parent, ()), child)
+    roots = [name for name, parent in parents.items() if parent is None]
+    if sum(len(_below(children, root)) for root in roots) != len(parents):
+        raise AtlasError("a region or an agency is its own parent, or its parent's parent")
+    return children
+
+
+def _below(children: Mapping[str, tuple[str, ...]], top: str) -> frozenset[str]:
+    found = [top]
+    for name in found:
+        found.extend(children.get(name, ()))
+    return frozenset(found)
+
 
 class AtlasError(ValueError):
     """The line's region file contradicts itself. Carries ids of the file only."""
+
+
+class RosterError(ValueError):
+    """Two people of the roster have the same id. Carries no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everybody enrolled, and the world they are tied to. `founding`: fingerprints of the founding vetters, all of whom must have signed
+    a founder's card (empty: the enrolment has checked it)."""
+
+    people: tuple[Person, ...]
+    atlas: Atlas
+    founding: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if len({person.id for person in self.people}) != len(self.people):
+            raise RosterError("two people of the roster have the same id")
 
 
 class Code(StrEnum):

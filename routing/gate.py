@@ -1,0 +1,260 @@
+"""The gate of a case: what was decided when it was sealed, and the one function that every grant and hand-over must pass.
+
+The gate file is sealed to the gate key and authenticated outside (sealing). It holds ids, never names: people who were named, or tied
+through a name, stand in `excluded`. Facts are only added, and only strike people from the drawn order; there is never a second draw.
+Final JSON form: keys of `_KEYS`, in that order, after "v":1 and "kind":"gate".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from routing.exclusion import OF_THE_MOMENT, exclusions, ground_of, judge
+from routing.fields import Fields, FieldsError, moment_text, read, write
+from routing.people import Assignment, Atlas, Code, Flag, Person, Role, Roster, TipFacts
+from triage.tip import AgencyKind, Child
+
+KIND = "gate"
+_KEYS = (
+    "case", "epoch", "recipient", "sealed_at", "received", "sla", "agencies", "kinds", "regions", "place_known", "child",
+    "could_involve_child", "asks_help", "excluded", "order", "pool", "chances", "flags", "consent",
+)  # fmt: skip
+_SEAT_KEYS = ("person", "role", "rank", "card")
+_CHANCE_KEYS = ("person", "chance")
+
+
+class GateError(ValueError):
+    """Not a gate file, or a case for which none can be drawn up. Carries no content."""
+
+
+class Sla(StrEnum):
+    URGENT = "urgent"
+    NORMAL = "normal"
+
+
+class Consent(StrEnum):
+    """What the source allows (`may_act`); unknown until the source has said so."""
+
+    UNKNOWN = "unknown"
+    ACT = "act"
+    ASK_FIRST = "ask_first"
+    READ_ONLY = "read_only"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place in the drawn order. `rank` counts from 1; `card` = fingerprint of the card that was drawn."""
+
+    person: str
+    role: Role
+    rank: int
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateFile:
+    """`recipient`: the case's public key. `excluded`: everybody of the roster who may not read it. Tuples of ids are sorted."""
+
+    case: str
+    epoch: int
+    recipient: str
+    sealed_at: datetime
+    received: datetime
+    sla: Sla
+    agencies: tuple[str, ...]
+    kinds: tuple[AgencyKind, ...]
+    regions: tuple[str, ...]
+    place_known: bool
+    child: Child
+    could_involve_child: bool
+    asks_help: bool
+    excluded: tuple[str, ...]
+    order: tuple[Seat, ...]
+    pool: int
+    chances: Mapping[str, float]
+    flags: tuple[Flag, ...]
+    consent: Consent = Consent.UNKNOWN
+
+    def standing(self) -> tuple[Seat, ...]:
+        """The drawn order without those struck since. Empty = exhausted: hold."""
+        return tuple(seat for seat in self.order if seat.person not in self.excluded)
+
+
+class Refusal(StrEnum):
+    NOT_IN_ORDER = "not_in_order"
+    STRUCK = "struck"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`same_card`: the card is the one that was drawn, so its key is the one that key files were sealed to."""
+
+    seat: Seat
+    same_card: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The code tells who is named: it is kept sealed, never shown to the refused."""
+
+    code: Refusal | Code
+
+
+def draw_up(
+    case: str, epoch: int, recipient: str, sealed_at: datetime, tip: TipFacts, drawn: Assignment, cards: Mapping[str, str]
+) -> GateFile:
+    """The gate of a case at its sealing. `cards`: fingerprint of each drawn person's card. Raises GateError for an assignment on hold."""
+    if drawn.hold is not None or not all(person in cards for person in drawn.order):
+        raise GateError("nobody is drawn for this case, or a drawn person's card is missing")
+    return GateFile(
+        case=case,
+        epoch=epoch,
+        recipient=recipient,
+        sealed_at=sealed_at.astimezone(UTC).replace(microsecond=0),
+        received=tip.received.astimezone(UTC).replace(microsecond=0),
+        sla=Sla.URGENT if tip.urgent else Sla.NORMAL,
+        agencies=tuple(sorted(tip.agencies)),
+        kinds=tuple(sorted(tip.kinds)),
+        regions=tuple(sorted(tip.regions)),
+        place_known=tip.place_known,
+        child=tip.child,
+        could_involve_child=tip.could_involve_child,
+        asks_help=tip.asks_help,
+        excluded=tuple(sorted(person for person, codes in drawn.reasons.items() if codes)),
+        order=tuple(Seat(person, Role.HANDLER, rank, cards[person]) for rank, person in enumerate(drawn.order, start=1)),
+        pool=drawn.pool,
+        chances=dict(sorted(drawn.chances.items())),
+        flags=tuple(sorted(drawn.flags)),
+    )
+
+
+def may_read(gate: GateFile, person: Person, card_fingerprint: str, now: datetime, atlas: Atlas) -> Granted | Refused:
+    """Judges the card as it is now: a card changed since the draw must pass all that the first one passed, and one signed after the tip
+    never does (E1)."""
+    seat = next((seat for seat in gate.order if seat.person == person.id), None)
+    if seat is None:
+        return Refused(Refusal.NOT_IN_ORDER)
+    if person.id in gate.excluded:
+        return Refused(Refusal.STRUCK)
+    codes = judge(person, ground_of(atlas, _facts(gate)), now)
+    return Refused(codes[0]) if codes else Granted(seat, card_fingerprint == seat.card)
+
+
+def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> tuple[GateFile, tuple[str, ...]]:
+    """The gate with a later message's facts on top, and the ids newly struck from its order, in order.
+
+    `tip` may hold all messages' facts or only the new ones. A place that becomes known lifts nothing; one of another region adds ties.
+    Somebody who is merely inactive or unvetted today is not struck: `may_read` refuses him while it lasts.
+    """
+    facts = _together(_facts(gate), tip)
+    judged = exclusions(roster, facts, now)
+    out = {person for person, codes in judged.items() if not OF_THE_MOMENT.issuperset(codes)}
+    struck = tuple(seat.person for seat in gate.standing() if seat.person in out)
+    grown = replace(
+        gate,
+        sla=Sla.URGENT if facts.urgent else Sla.NORMAL,
+        agencies=tuple(sorted(facts.agencies)),
+        kinds=tuple(sorted(facts.kinds)),
+        regions=tuple(sorted(facts.regions)),
+        child=facts.child,
+        could_involve_child=facts.could_involve_child,
+        asks_help=facts.asks_help,
+        excluded=tuple(sorted(out.union(gate.excluded))),
+    )
+    return grown, struck
+
+
+def _facts(gate: GateFile) -> TipFacts:
+    return TipFacts(
+        received=gate.received,
+        regions=frozenset(gate.regions),
+        place_known=gate.place_known,
+        agencies=frozenset(gate.agencies),
+        kinds=frozenset(gate.kinds),
+        people=frozenset(),
+        child=gate.child,
+        could_involve_child=gate.could_involve_child,
+        asks_help=gate.asks_help,
+        urgent=gate.sla is Sla.URGENT,
+    )
+
+
+def _together(old: TipFacts, new: TipFacts) -> TipFacts:
+    """Only added: of two answers the one that excludes more."""
+    return replace(
+        old,
+        regions=old.regions | new.regions,
+        agencies=old.agencies | new.agencies,
+        kinds=old.kinds | new.kinds,
+        people=new.people,
+        names=new.names,
+        child=next(child for child in (Child.YES, Child.UNKNOWN, Child.NO) if child in {old.child, new.child}),
+        could_involve_child=old.could_involve_child or new.could_involve_child,
+        asks_help=old.asks_help or new.asks_help,
+        urgent=old.urgent or new.urgent,
+    )
+
+
+def gate_bytes(gate: GateFile) -> bytes:
+    """Raises GateError for a gate that would not come back the same."""
+    try:
+        data = _written(gate)
+        same = _read(data) == gate
+    except FieldsError:
+        raise GateError("this gate cannot be written") from None
+    if not same:
+        raise GateError("this gate would not come back the same")
+    return data
+
+
+def parse_gate(data: bytes) -> GateFile:
+    """Raises GateError for anything but the exact bytes that gate_bytes writes."""
+    try:
+        gate = _read(data)
+        same = _written(gate) == data
+    except FieldsError:
+        raise GateError("not a gate file") from None
+    if not same:
+        raise GateError("not the one way to write this gate file")
+    return gate
+
+
+def _written(gate: GateFile) -> bytes:
+    fields: dict[str, object] = {key: getattr(gate, key) for key in _KEYS}
+    fields["sealed_at"] = moment_text(gate.sealed_at)
+    fields["received"] = moment_text(gate.received)
+    fields["order"] = [{key: getattr(seat, key) for key in _SEAT_KEYS} for seat in gate.order]
+    fields["chances"] = [{"person": person, "chance": float(chance)} for person, chance in gate.chances.items()]
+    return write(KIND, fields)
+
+
+def _read(data: bytes) -> GateFile:
+    fields = read(data, KIND, _KEYS)
+    return GateFile(
+        case=fields.id("case"),
+        epoch=fields.whole("epoch", 0),
+        recipient=fields.key("recipient"),
+        sealed_at=fields.moment("sealed_at"),
+        received=fields.moment("received"),
+        sla=fields.one_of("sla", Sla),
+        agencies=fields.ids("agencies"),
+        kinds=fields.some_of("kinds", AgencyKind),
+        regions=fields.ids("regions"),
+        place_known=fields.flag("place_known"),
+        child=fields.one_of("child", Child),
+        could_involve_child=fields.flag("could_involve_child"),
+        asks_help=fields.flag("asks_help"),
+        excluded=fields.ids("excluded"),
+        order=tuple(_seat(item) for item in fields.each("order", _SEAT_KEYS)),
+        pool=fields.whole("pool", 0),
+        chances={item.id("person"): item.chance("chance") for item in fields.each("chances", _CHANCE_KEYS)},
+        flags=fields.some_of("flags", Flag),
+        consent=fields.one_of("consent", Consent),
+    )
+
+
+def _seat(fields: Fields) -> Seat:
+    return Seat(fields.id("person"), fields.one_of("role", Role), fields.whole("rank", 1), fields.id("card"))
