@@ -81,6 +81,12 @@ class TwilioPeer:
         """The next requests meet these, one each, in order."""
         self._faults.extend(faults)
 
+    def reset(self) -> None:
+        """As after the start: nothing sent, nobody opted out, no fault."""
+        self.deliveries.clear()
+        self.opted_out.clear()
+        self._faults.clear()
+
     def wait_for(self, count: int, timeout_s: float = 10.0) -> tuple[Delivery, ...]:
         """Until so many went out; TimeoutError says how many did."""
         end = time.monotonic() + timeout_s
