@@ -13,8 +13,8 @@ export function showCase(session, row, { back, failed }) {
   const view = { session, row, found: null, shown: "", pending: null, failed };
   view.warnings = el("div", { role: "alert" });
   view.conversation = el("section", { class: "conversation", "aria-label": "Conversation" }, el("p", {}, "Opening…"));
-  view.answer = answerBox(view);
-  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, row.stub.designation), el("p", {}, urgencyBadge(row.stub.urgency)), view.warnings, view.conversation, view.answer.node);
+  view.box = answerBox(view);
+  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, row.stub.designation), el("p", {}, urgencyBadge(row.stub.urgency)), view.warnings, view.conversation, view.box.node);
   return { refresh: () => refresh(view) };
 }
 
@@ -32,7 +32,8 @@ async function refresh(view) {
   view.shown = shown;
   show(view.warnings, warnings(found));
   show(view.conversation, found.messages.length ? found.messages.map(message) : el("p", { class: "empty" }, "There is no message in this case that you can read."));
-  view.answer.reach(found);
+  view.box.reach(found);
+  noticeSent(view);
 }
 
 // Of this session only: plaintexts by ciphertext hash, and which messages were here.
@@ -56,18 +57,19 @@ function answerBox(view) {
   const send = el("button", { type: "submit", class: "main" }, "Send answer");
   draft.value = session.drafts.get(row.case) ?? "";
   draft.addEventListener("input", () => session.drafts.set(row.case, draft.value));
+  const tell = (line) => {
+    result.textContent = line;
+  };
   const onsubmit = async (event) => {
     event.preventDefault();
     send.disabled = true;
-    await answer(view, draft, (line) => {
-      result.textContent = line;
-    });
+    await answer(view);
     send.disabled = false;
   };
   const form = el("form", { class: "card answer", onsubmit }, el("label", { for: "answer" }, "Your answer to the source"), draft, el("p", { class: "note" }, goesOut(row.stub)), send, result);
   const lost = el("p", { class: "card" }, "There is no address to answer to: the source asked us to forget it, or it is not in the part of the case that you can read.");
   const node = el("section", {}, form);
-  return { node, reach: (found) => show(node, found.contact ? form : lost) };
+  return { node, draft, tell, reach: (found) => show(node, found.contact ? form : lost) };
 }
 
 function goesOut(stub) {
@@ -84,39 +86,52 @@ const HELD = {
   phone: "a phone number",
 };
 
-async function answer(view, draft, tell) {
-  const { session, row, found } = view;
+async function answer(view) {
+  const { draft, tell } = view.box;
   const text = draft.value.trim();
   if (!text) return tell("Write something first.");
-  if (!found?.contact) return tell("The conversation is not here yet. Try again in a moment.");
+  if (!view.found?.contact) return tell("The conversation is not here yet. Try again in a moment.");
   const held = contactInReply(text);
   if (held) return tell(`Your answer seems to hold ${HELD[held]}. It was not sent: it could unmask you or the source. Please say it in other words.`);
   tell("Sending…");
   try {
-    const handout = await carryOut(session, await actFor(view, text));
+    const handout = await carryOut(view.session, await actFor(view, text));
+    if (handout.result === "answered") return sent(view, text);
     view.pending = null;
-    if (handout.result !== "answered") {
-      if (handout.code === "stale") await refresh(view).catch(() => {}); // the next look tries again
-      return tell(say.refusedWords(handout.code));
-    }
-    draft.value = "";
-    session.drafts.delete(row.case);
-    tell("Your answer is on its way.");
-    return await refresh(view).catch(() => {});
+    if (handout.code === "stale") await refresh(view).catch(() => {}); // the next look tries again
+    return tell(say.refusedWords(handout.code));
   } catch (error) {
     if (view.failed(error)) return undefined;
     return tell(error.kind === "slow" ? "The line has not answered yet. Your answer may still go out: look here again before you send it once more." : `${say.failureWords(error)} Your words are still here.`);
   }
 }
 
-// The same words to the same state of the case are the same act, so that a second try is not a second answer.
+function sent(view, text) {
+  const { draft, tell } = view.box;
+  view.pending = null;
+  if (draft.value.trim() === text) {
+    draft.value = "";
+    view.session.drafts.delete(view.row.case);
+  }
+  tell("Your answer is on its way.");
+  return refresh(view).catch(() => {});
+}
+
+// Words whose fate is not known stay one act however often they are sent: a lost connection makes no second answer.
 async function actFor(view, text) {
   const { session, row, found } = view;
-  const sequence = found.messages.filter((m) => m.direction === "out").length + 1;
-  const cause = JSON.stringify([text, sequence, found.contact.sha256]);
-  if (view.pending?.cause !== cause) {
+  if (view.pending?.text !== text) {
+    const sequence = answers(found).length + 1;
     const reply = { epoch: row.epoch, sequence, contact: found.contact.sha256, inner: found.contact.inner, text };
-    view.pending = { cause, act: await answerAct(session.key, row.stub, randomId(), reply) };
+    view.pending = { text, sequence, act: await answerAct(session.key, row.stub, randomId(), reply) };
   }
   return view.pending.act;
 }
+
+// The case itself tells that an answer, whose receipt was lost, went out.
+function noticeSent(view) {
+  const { pending, found } = view;
+  if (pending && answers(found)[pending.sequence - 1]?.text === pending.text) sent(view, pending.text);
+}
+
+const answers = (found) => found.messages.filter((m) => m.direction === "out");

@@ -198,7 +198,7 @@ class FakeLine:
         return Starlette(routes=routes)
 
     async def _config(self, _: Request) -> Response:
-        return JSONResponse({"line": "Línea de prueba", "practice": self.practice, "poll_ms": 200})
+        return JSONResponse({"line": "Línea de prueba", "practice": self.practice, "poll_ms": 100})
 
     async def _people(self, request: Request) -> Response:
         if not self.practice or request.headers.get("authorization") != f"Practice {PRACTICE}":
