@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.ports import Detector
 from translations.detect import LanguageDetector, alphabet
 
 SPANISH = """Mi hermana esta encerrada en una casa cerca del puerto
@@ -70,7 +71,7 @@ NOTHING = [
     "https://example.org/una/casa/cerca",
 ]
 
-TWO = LanguageDetector(("en", "es"))
+TWO: Detector = LanguageDetector(("en", "es"))
 
 
 @pytest.mark.parametrize(("text", "language"), [*((text, "es") for text in SPANISH), *((text, "en") for text in ENGLISH)])
@@ -125,6 +126,12 @@ def test_more_languages_of_a_line() -> None:
         SPANISH[0]: "es",
     }
     assert {text: many.identify(text).language for text in expected} == expected
+
+
+def test_a_language_that_one_model_does_not_know_is_never_named() -> None:
+    """pycld2 knows no Nigerian Pidgin and raises when given it as a hint."""
+    line = LanguageDetector(("pcm",))
+    assert line.identify("Dem don carry my sister go one house wey dey near water, abeg help us").language == "und"
 
 
 def test_a_line_without_languages_knows_none() -> None:

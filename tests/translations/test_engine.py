@@ -18,7 +18,7 @@ from handlers.ports import Translator
 from translations import engine
 from translations.child import MOST_REQUESTS
 from translations.engine import ChildTranslator, child_command, child_environment, translate_once
-from translations.packages import shelf
+from translations.packages import provision, shelf
 from triage.sensitive import Sensitive
 
 pytestmark = pytest.mark.enable_socket
@@ -159,6 +159,18 @@ async def test_a_child_that_does_not_speak_is_an_answer(packs: Path, monkeypatch
     assert await english(translator, PASSPORTS) is None
     assert translator._child is None
     assert translate_once(packs, ["translate-es_en-0_3"], [PASSPORTS]) is None
+
+
+@pytest.mark.asyncio
+async def test_a_package_added_later_is_used_after_refresh(models: Path, packs: Path, tmp_path: Path) -> None:
+    translator = ChildTranslator(tmp_path)
+    assert await english(translator, PASSPORTS) is None
+    provision(tmp_path, [packs / "translate-es_en-0_3"], lambda _: 44.0)
+    assert [pack.name for pack in translator.refresh().packs] == ["translate-es_en-0_3"]
+    translation = await translator.translate(Sensitive(PASSPORTS), "es", "en")
+    assert translation is not None
+    assert (translation.chrf, translation.trusted) == (44.0, False)
+    await translator.close()
 
 
 @pytest.mark.linux

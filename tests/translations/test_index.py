@@ -43,6 +43,7 @@ def test_a_code_fetches_the_newest_of_both_directions(tmp_path: Path) -> None:
         entry("en", "es", "1.0", "{base}/en"),
         entry("fr", "en", "9.0", "{base}/old"),
         {"code": "sbd"},
+        entry("en", "es", "beta", "{base}/old"),
     ]
     with argos_index(entries, {"/es": package("es", "en", "1.10"), "/en": package("en", "es", "1.0"), "/old": b""}) as base:
         added = fetch("es", tmp_path / "packs", untested, f"{base}/index.json")

@@ -96,6 +96,19 @@ def test_both_walls_and_no_core_dump(doors: tuple[str, str]) -> None:
     assert found["core"] == 0
 
 
+def test_the_filter_stands_alone_where_namespaces_are_refused(doors: tuple[str, str]) -> None:
+    """As in most containers; here a first namespace of our own forbids any further one."""
+    forbid = (
+        "(sandbox.ctypes.CDLL(None).unshare(0x10000000), open('/proc/sys/user/max_user_namespaces', 'w').write('0'), sandbox.enter())[-1]"
+    )
+    try:
+        found = inside(forbid, doors)
+    except subprocess.CalledProcessError:
+        pytest.skip("this machine refuses user namespaces altogether")
+    assert found["said"] == "seccomp"
+    assert "hello" not in (found["tcp"], found["unix"], found["thread"])
+
+
 def test_the_child_enters_before_it_loads_anything_that_starts_threads() -> None:
     code = "import sys; import translations.child; print(any(name in sys.modules for name in ('numpy', 'ctranslate2', 'sentencepiece')))"
     done = subprocess.run([sys.executable, "-P", "-c", code], env=child_environment(), capture_output=True, check=True, timeout=30)
