@@ -143,14 +143,11 @@ class SqlQueue:
         held = _Held(self._database, self._clock, claimed)
         keeper = asyncio.create_task(held.keep())
         try:
-            async with asyncio.timeout(self._longest):
-                await handler(claimed.task)
-            failed = False
-        except Exception:  # noqa: BLE001
-            failed = True
+            [raised] = await asyncio.gather(self._in_time(handler, claimed.task), return_exceptions=True)
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+        failed = raised is not None
         if failed:
             self._on_event("task_shelved" if claimed.task.attempts == SHELVED_ATTEMPTS else "task_failed", claimed.task.kind)
         try:
@@ -159,6 +156,10 @@ class SqlQueue:
         except StorageDown:
             # The lease runs out by itself, and the task is done again.
             self._on_event("storage_down", claimed.task.kind)
+
+    async def _in_time(self, handler: Handler, task: Task) -> None:
+        async with asyncio.timeout(self._longest):
+            await handler(task)
 
     async def _put_back(self, transaction: Transaction, claimed: _Claim) -> None:
         """Due later, unless it was enqueued meanwhile: then it keeps that due time."""

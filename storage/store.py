@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
+from sealing.rows import EpochRow
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
@@ -18,6 +19,10 @@ SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
 
 _DAY_MS = 86_400_000
+
+
+class EpochMismatch(Exception):
+    """The database belongs to other secrets than the worker's. Nothing is served from it."""
 
 
 class SqlTx(ConversationPart, CasePart, PeoplePart, TaskPart):
@@ -55,6 +60,17 @@ class SqlStore:
                 swept += (await transaction.run(past)).rowcount
         await self._database.compact()
         return swept
+
+    async def record_epochs(self, epochs: Sequence[EpochRow]) -> None:
+        """The public halves of the worker's keys. Raises EpochMismatch where the table already names another key for an epoch."""
+        async with self._database.begin() as transaction:
+            for row in epochs:
+                values = {"purpose": row.purpose, "number": row.number, "recipient": row.recipient, "state": row.state}
+                await transaction.run(transaction.insert(tables.epoch).values(**values).on_conflict_do_nothing())
+                same = (tables.epoch.c.purpose == row.purpose) & (tables.epoch.c.number == row.number)
+                held = await transaction.one(tables.epoch, EpochRow, same)
+                if held is None or held.recipient != row.recipient:
+                    raise EpochMismatch
 
     async def leaves(self, start: int = 0) -> list[bytes]:
         """Custody leaves from index `start`, in order."""
