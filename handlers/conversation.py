@@ -178,11 +178,13 @@ def _path(found: Assessment, text: str) -> Path:
 
 
 def _belongs(state: State, message: _Message, asked: Asked | None) -> bool:
-    """A greeting, marks alone and "yes, now is good" hold nothing for a reader; a bare digit does when it answers within a case."""
-    toward = asked in (None, Asked.GOOD_TIME, Asked.TELL)
-    if message.control:
-        return state.tip and (not toward or message.reply == SILENCE)
-    return message.readable and not message.blank and not (toward and message.reply is not None)
+    """A greeting and marks alone hold nothing for a reader, nor does "yes, now is good". A bare reply does when it answers within a tip."""
+    if message.reply is None:
+        return message.readable and not message.blank
+    if message.reply == SILENCE:
+        return state.tip
+    invited = asked in (None, Asked.GOOD_TIME, Asked.TELL) or (state.asking in state.said and not state.told)
+    return state.tip and not invited
 
 
 def _learn(state: State, heard: Heard, message: _Message, belongs: bool, now_ms: int) -> State:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from triage.fold import fold
+
 _DROPPED = "PZCM"
 """Punctuation, spaces, controls and marks: `1.`, ` 1)`, and the keycap emoji are all a one."""
 _LONGEST = 32
@@ -24,7 +26,7 @@ def yes_or_no(text: str) -> int | None:
     """1 or 2 for a plain yes or no, alone or after its digit ("1 yes"), else None. `2 girls` and `9 years` are words, not replies."""
     if len(text) > _LONGEST:
         return None
-    words = _fold(text).split()
+    words = "".join(c if c.isalnum() else " " for c in fold(text)).split()
     number = words.pop(0) if len(words) > 1 and words[0] in {"1", "2"} else None
     rest = " ".join(words)
     said = 1 if rest in _YES else 2 if rest in _NO else None
@@ -39,8 +41,3 @@ def readable(text: str) -> bool:
 def wordless(text: str) -> bool:
     """Nothing but marks ("?", "..."): it holds nothing to keep. An emoji does."""
     return not any(unicodedata.category(c)[0] in "LN" or (unicodedata.category(c) == "So" and c != _UNREADABLE) for c in text)
-
-
-def _fold(text: str) -> str:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if unicodedata.category(c)[0] != "M")
-    return "".join(c if c.isalnum() else " " for c in plain)

@@ -86,10 +86,9 @@ def read_catalog(file: Path, phrases: frozenset[str]) -> dict[str, str]:
 def slots_of(text: str) -> frozenset[str]:
     """The names in braces; plain names only. Raises CatalogError."""
     try:
-        names = [name for _, name, spec, conversion in Formatter().parse(text) if name is not None and not spec and conversion is None]
-        plain = len(names) == text.count("{") and all(name.isidentifier() for name in names)
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError:
-        plain = False
-    if not plain:
+        raise CatalogError("a text with a lone brace") from None
+    if not all(name and name.isidentifier() and not spec and conversion is None for _, name, spec, conversion in parts):
         raise CatalogError("a text with braces that are not plain slots")
-    return frozenset(names)
+    return frozenset(name for _, name, _, _ in parts if name)
