@@ -17,6 +17,7 @@ from bot import enrol as roster_cards
 from bot import run, wiring
 from bot.analyse import BadLine, analyse
 from bot.atlas import AtlasFileError, load_atlas
+from bot.demo import demonstrate
 from bot.files import VettersError, load_lexicons, load_vetters
 from bot.logs import cut_off
 from bot.settings import DiskFiles, Mode, Settings, load_settings
@@ -26,8 +27,9 @@ from sealing.rows import StorageDown
 from storage.engine import DatabaseUrlError, open_database
 from storage.store import SqlStore
 from translations.index import INDEX_URL, fetch
-from translations.packages import PackageError, add, shelf
+from translations.packages import add, shelf
 from translations.selftest import score
+from translations.unpack import PackageError
 from triage.lexicon import codes
 
 app = typer.Typer(
@@ -70,8 +72,6 @@ def serve() -> None:
 @app.command()
 def demo() -> None:
     """Try the line on this machine, with practice phones and practice investigators. No account, token or service."""
-    from bot.demo import demonstrate
-
     sys.exit(demonstrate(_settings(Mode.PRACTICE)))
 
 

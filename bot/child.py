@@ -36,7 +36,7 @@ def main(role: Role, told: Mapping[str, object]) -> int:
     event(Event.STARTING, role=role)
     try:
         asyncio.run(_run(run, from_child(told), token))
-    except Exception as error:  # the last one to see it: nothing but its class and our line may be said
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the last to see it: only its class and our line may be said
         event(Event.PROCESS_DIED, role=role, fault=fault_of(error))
         return 1
     event(Event.STOPPED, role=role)

@@ -72,6 +72,11 @@ class SqlStore:
                 if held is None or held.recipient != row.recipient:
                     raise EpochMismatch
 
+    async def case_ids(self) -> list[str]:
+        """Random ids of all cases, in no order that says anything."""
+        async with self._database.begin(reading=True) as transaction:
+            return list((await transaction.run(select(tables.case.c.id).order_by(tables.case.c.id))).scalars())
+
     async def leaves(self, start: int = 0) -> list[bytes]:
         """Custody leaves from index `start`, in order."""
         ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq)

@@ -1,0 +1,42 @@
+# Two targets set up and run everything on a fresh machine: `make demo` and `make test`. They need Python 3.11-3.13 with venv, and make.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+SYNC = $(BIN)/uv sync --quiet --locked --inexact
+
+.PHONY: help demo test check mutate bundle runtime develop audit
+
+help:
+	@echo "make demo    try the line on this machine"
+	@echo "make test    run all tests"
+	@echo "make check   ruff, mypy, import-linter"
+	@echo "make bundle  build the browser files again (needs node and npm)"
+
+demo: runtime
+	@$(BIN)/tipline demo
+
+test: develop
+	@./.ci/browser
+	@PYTHONPATH=. $(BIN)/python -m pytest
+
+check: develop
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bundle:
+	desk/src/build.sh
+
+audit: develop
+	@$(BIN)/pip-audit
+
+runtime: .venv/uv
+	@$(SYNC) --no-dev
+
+develop: .venv/uv
+	@$(SYNC)
+
+.venv/uv: locks/uv.txt
+	@./.ci/venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@touch $@

@@ -1,0 +1,208 @@
+"""One tip sent through a practice line, told step by step in the terminal. Names are shown because all of them are invented."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bot.practice_line import PracticeLine
+from bot.reader import OfferedCase, Reader
+from bot.wiring import SECRETS
+from routing.gate import GateFile, parse_gate
+from routing.people import Code, RegionKind
+from sealing import age, plaintexts
+from sealing.keyring import WorkerKeys, load_worker
+from sealing.rows import CaseRow, Envelope, GrantRow, GrantState, Part
+from storage.engine import open_database
+from storage.store import SqlStore
+
+PHONE = "+999 000 0000"
+TIP = "Vi a una mujer encerrada en una casa cerca del puerto de {town}. El jefe de policía de {town} lo sabe y recibe dinero."
+ANSWER = "Thank you. We have read it. We work on it now. Please do not go there."
+PATIENCE_S = 75.0
+
+WHY = {
+    Code.E1: "not active, or vetted after the tip",
+    Code.E2: "named in the tip",
+    Code.E3: "in the implicated office or its chain of command",
+    Code.E4: "that kind of official, with a say over the place",
+    Code.E5: "lives, works or worked there",
+    Code.E6: "family there or in that office",
+    Code.E7: "perhaps a child, and not cleared for children",
+    Code.E8: "vetting too old, or by fewer than two",
+    Code.E9: "declared a conflict with somebody named",
+}
+
+T = TypeVar("T")
+
+
+class StoryError(Exception):
+    """A step of the practice tip did not happen in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the database and the practice secrets say of the case."""
+
+    case: CaseRow
+    grants: Sequence[GrantRow]
+    envelopes: Sequence[Envelope]
+
+
+async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) -> None:
+    """Raises StoryError."""
+    keys = load_worker(line.settings.home / SECRETS / "worker")
+    database = open_database(line.settings.database_url.reveal())
+    try:
+        store = SqlStore(database)
+        console.rule("One practice tip, from phone to phone")
+        before = await _last(line, client)
+        seen = frozenset(await store.case_ids())
+        text = TIP.format(town=_town(line))
+        sent = time.monotonic()
+        await _write(line, client, text)
+        console.print(f"[bold]1. A phone writes[/] {text}")
+        reply = await _until("an answer", lambda: _reply(line, client, before))
+        console.print(f"[bold]2. The line answers[/] after {time.monotonic() - sent:.0f} s: {reply}")
+        console.print(f"   It waits {line.settings.silence_s} s for more words, then seals …")
+        sealed = await _until("an offered case", lambda: _offered(store, seen))
+        await _tell_sealed(line, keys, sealed, console)
+        reader, offered = await _login(line, client, sealed)
+        identity = await reader.open(offered)
+        parts = await reader.read(offered.case)
+        _tell_reading(line, reader, parts, console)
+        _tell_exclusions(line, keys, sealed, identity, console)
+        after = await _last(line, client)
+        await reader.answer(offered, parts, ANSWER)
+        back = await _until("the reader's answer", lambda: _reply(line, client, after))
+        console.print(f"[bold]6. The reader answers, and the phone shows[/]\n{back}\n")
+    finally:
+        await database.close()
+
+
+async def _tell_sealed(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, console: Console) -> None:
+    gate = _gate(keys, sealed.case)
+    order = ", ".join(line.cards[seat.person].name for seat in gate.order)
+    console.print(f"[bold]3. Sealed.[/] {gate.pool} of {len(line.cards)} may read it. Drawn order: {order}. Only the first is offered it.")
+    tried, opened = _try_everything(keys, sealed)
+    console.print(f"   Every secret that the server holds was tried on every sealed part of the case: {tried} tries, {opened} opened.")
+
+
+def _tell_reading(line: PracticeLine, reader: Reader, parts: Sequence[Mapping[str, object]], console: Console) -> None:
+    message = next(part for part in parts if part["kind"] == "message")
+    translation = message["translation"]
+    if isinstance(translation, dict):
+        said = f"{translation['quality']} translation, often wrong: {translation['text']}"
+    else:
+        said = "not translated: no language package"
+    console.print(
+        f"[bold]4. {line.cards[reader.key.person].name} signs an opening[/], it is logged, and the text opens on that device alone."
+    )
+    console.print(f"   {message['text']}\n   ({said})")
+
+
+def _tell_exclusions(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, identity: str, console: Console) -> None:
+    note = next(e for e in sealed.envelopes if e.part is Part.NOTE)
+    codes = plaintexts.read_codes(age.unseal(keys.peel(note.sealed), identity))
+    table = Table("investigator", "agency", "why not", title="5. Who was kept from it (shown in practice alone)", title_justify="left")
+    for person, found in sorted(codes.items(), key=lambda item: (item[1], item[0])):
+        card = line.cards.get(person)
+        if found and card is not None:
+            agency = line.atlas.agencies[card.agency]
+            table.add_row(card.name, (agency.names or (agency.id,))[0], "; ".join(WHY[Code(code)] for code in found))
+    console.print(table)
+
+
+def _try_everything(keys: WorkerKeys, sealed: Sealed) -> tuple[int, int]:
+    """(tries, openings) of every age identity the server holds on every part; a peeled note is tried again."""
+    identities = [identity for held in keys.epochs.values() for identity in held.values()]
+    tried = opened = 0
+    for envelope in sealed.envelopes:
+        layers = [envelope.sealed]
+        for layer in layers:
+            for identity in identities:
+                tried += 1
+                try:
+                    inner = age.unseal(layer, identity)
+                except age.OpenError:
+                    continue
+                if inner.startswith(b"age-encryption.org/"):
+                    layers.append(inner)
+                else:
+                    opened += 1
+    return tried, opened
+
+
+async def _offered(store: SqlStore, seen: frozenset[str]) -> Sealed | None:
+    """The case that was not there before, once it is offered."""
+    for case_id in await store.case_ids():
+        if case_id in seen:
+            continue
+        async with store.begin() as tx:
+            case, grants = await tx.case(case_id), await tx.grants(case_id)
+            if case is not None and any(grant.state is GrantState.OFFERED for grant in grants):
+                return Sealed(case, grants, await tx.envelopes(case_id))
+    return None
+
+
+async def _login(line: PracticeLine, client: httpx.AsyncClient, sealed: Sealed) -> tuple[Reader, OfferedCase]:
+    person = next(grant.person_id for grant in sealed.grants if grant.state is GrantState.OFFERED)
+    if person is None:
+        raise StoryError("an offered grant names nobody")
+    reader = Reader(client, line.key_of(person), f"http://127.0.0.1:{line.settings.port}")
+    await reader.login()
+    return reader, next(case for case in await reader.cases() if case.case == sealed.case.id)
+
+
+def _gate(keys: WorkerKeys, case: CaseRow) -> GateFile:
+    if case.gate is None:
+        raise StoryError("the case is not sealed")
+    return parse_gate(keys.open_gate(case.id, case.gate))
+
+
+def _town(line: PracticeLine) -> str:
+    """A town whose name no other region bears."""
+    regions = line.atlas.regions.values()
+    names = [name for region in regions for name in region.names]
+    return next(r.names[0] for r in regions if r.kind is RegionKind.TOWN and names.count(r.names[0]) == 1)
+
+
+async def _write(line: PracticeLine, client: httpx.AsyncClient, text: str) -> None:
+    sent = {"phone": PHONE, "text": text, "id": secrets.token_hex(8)}
+    (await client.post("/handset/message", json=sent, headers=_guard(line))).raise_for_status()
+
+
+async def _messages(line: PracticeLine, client: httpx.AsyncClient) -> list[dict[str, object]]:
+    answer = await client.post("/handset/messages", json={"phone": PHONE, "after": 0}, headers=_guard(line))
+    answer.raise_for_status()
+    messages: list[dict[str, object]] = answer.json()["messages"]
+    return messages
+
+
+async def _last(line: PracticeLine, client: httpx.AsyncClient) -> int:
+    return len(await _messages(line, client))
+
+
+async def _reply(line: PracticeLine, client: httpx.AsyncClient, after: int) -> str | None:
+    messages = await _messages(line, client)
+    return str(messages[-1]["text"]) if len(messages) > after else None
+
+
+def _guard(line: PracticeLine) -> dict[str, str]:
+    return {"Authorization": f"Practice {line.token.token.reveal()}"}
+
+
+async def _until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
+    for _ in range(int(PATIENCE_S * 4)):
+        if (found := await look()) is not None:
+            return found
+        await asyncio.sleep(0.25)
+    raise StoryError(f"{what} did not come within {PATIENCE_S:.0f} s")
