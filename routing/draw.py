@@ -99,7 +99,7 @@ def capped(pool: Iterable[Person], roster: Roster, now: datetime, readers: int, 
 
 
 def is_founder(person: Person, roster: Roster) -> bool:
-    return person.card.founder and roster.founding <= set(person.vetters)
+    return person.card.founder and roster.founding.issubset(person.vetters)
 
 
 def _together(caps: dict[str, float], group: Iterable[str], bound: float) -> None:
@@ -119,18 +119,22 @@ def _bearable(pool: Iterable[Person], caps: Mapping[str, float]) -> float:
 
 
 def soft(person: Person, tip: TipFacts) -> tuple[Flag, ...]:
-    """What speaks against a person without excluding."""
-    spoken = {_bare(language) for language in person.card.languages}
+    """What speaks against a person without excluding, in the order in which it is passed over."""
     lacks = (
-        person.open_cases >= person.card.capacity,
-        not person.on_duty,
-        tip.language is not None and _bare(tip.language) not in spoken,
+        (person.open_cases >= person.card.capacity, Flag.OVER_CAPACITY),
+        (not person.on_duty, Flag.OFF_DUTY),
+        (not _speaks(person, tip.language), Flag.OTHER_LANGUAGE),
     )
-    return tuple(flag for flag, lack in zip(PASSED_OVER, lacks, strict=True) if lack)
+    return tuple([flag for lack, flag in lacks if lack])
+
+
+def _speaks(person: Person, language: str | None) -> bool:
+    """Region and script do not count: who reads es reads es-MX."""
+    languages = person.card.languages
+    return language is None or language in languages or _bare(language) in map(_bare, languages)
 
 
 def _bare(language: str) -> str:
-    """Without region or script: es-MX is es."""
     return language.split("-", maxsplit=1)[0].lower()
 
 
@@ -142,7 +146,8 @@ def spread(pool: Iterable[Person], caps: Mapping[str, float], readers: int, tip:
     """
     tiers: list[dict[str, list[_Share]]] = [{}, *({} for _ in PASSED_OVER)]
     for person in pool:
-        worst = max((PASSED_OVER.index(flag) + 1 for flag in soft(person, tip)), default=0)
+        against = soft(person, tip)
+        worst = PASSED_OVER.index(against[-1]) + 1 if against else 0
         share = _Share(person.id, caps[person.id], load_weight(person))
         tiers[worst].setdefault(person.card.agency, []).append(share)
     chances: dict[str, float] = {}

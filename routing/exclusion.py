@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from routing.names import Words, any_could_be, words
 from routing.people import Atlas, Card, Code, House, Kin, Person, RegionKind, Roster, TipFacts
@@ -34,6 +34,9 @@ class Ground:
     of_kind: frozenset[str]
     """Agencies of an implicated kind with jurisdiction (E4)."""
     place_known: bool
+    today: date
+    oldest: datetime
+    """Cards issued before it are vetted too long ago (E8)."""
     blind: bool
     """The tip names a region or an agency that the atlas lacks: nothing can be judged."""
     named: tuple[Words, ...]
@@ -42,11 +45,11 @@ class Ground:
 
 def exclusions(roster: Roster, tip: TipFacts, now: datetime) -> Mapping[str, tuple[Code, ...]]:
     """Every person of the roster: the codes that exclude, in order; () = eligible."""
-    ground = ground_of(roster.atlas, tip, [p.card for p in roster.people if p.id in tip.people])
-    return {person.id: judge(person, ground, now) for person in roster.people}
+    ground = ground_of(roster.atlas, tip, now, [p.card for p in roster.people if p.id in tip.people])
+    return {person.id: judge(person, ground) for person in roster.people}
 
 
-def ground_of(atlas: Atlas, tip: TipFacts, named: Iterable[Card] = ()) -> Ground:
+def ground_of(atlas: Atlas, tip: TipFacts, now: datetime, named: Iterable[Card] = ()) -> Ground:
     """`named`: cards of the people in `tip.people`, for conflicts declared with them by name."""
     ties: frozenset[str] = frozenset().union(*(_ties(atlas, region) for region in tip.regions if region in atlas.regions))
     known = tip.place_known and any(
@@ -61,33 +64,34 @@ def ground_of(atlas: Atlas, tip: TipFacts, named: Iterable[Card] = ()) -> Ground
         offices=frozenset().union(*(atlas.line(agency) for agency in tip.agencies if agency in atlas.agencies)),
         of_kind=frozenset(a.id for a in atlas.agencies.values() if a.kind in houses and (not known or a.region in ties)),
         place_known=known,
+        today=now.astimezone(UTC).date(),
+        oldest=now - timedelta(days=VETTING_DAYS),
         blind=not (tip.regions <= atlas.regions.keys() and tip.agencies <= atlas.agencies.keys()),
         named=tuple(words(name) for name in names),
     )
 
 
-def judge(person: Person, ground: Ground, now: datetime) -> tuple[Code, ...]:
-    """The codes that exclude one person. Names of people who are on the roster count by id too."""
+def judge(person: Person, ground: Ground) -> tuple[Code, ...]:
+    """The codes that exclude one person, in order."""
     card, tip = person.card, ground.tip
     tests = (
-        (Code.E1, not person.active or card.issued > tip.received),
-        (Code.E2, person.id in tip.people),
-        (Code.E3, _serves(card, ground)),
-        (Code.E4, _is_of_kind(card, ground)),
-        (Code.E5, _is_local(card, ground)),
-        (Code.E6, any(_is_tied(kin, ground) for kin in card.kin)),
-        (Code.E7, not card.child_clearance and _could_be_child(tip)),
-        (Code.E8, not vetted(person, now)),
-        (Code.E9, not tip.people.isdisjoint(card.conflicts) or any_could_be(card.conflicts, ground.named)),
+        (not person.active or card.issued > tip.received, Code.E1),
+        (card.person in tip.people, Code.E2),
+        (_serves(card, ground), Code.E3),
+        (_is_of_kind(card, ground), Code.E4),
+        (_is_local(card, ground), Code.E5),
+        (any(_is_tied(kin, ground) for kin in card.kin) if card.kin else False, Code.E6),
+        (not card.child_clearance and _could_be_child(tip), Code.E7),
+        (not _is_vetted(person, ground), Code.E8),
+        (_has_conflict(card, ground) if card.conflicts else False, Code.E9),
     )
-    return tuple(code for code, excludes in tests if excludes)
+    return tuple([code for excludes, code in tests if excludes])
 
 
-def vetted(person: Person, now: datetime) -> bool:
+def _is_vetted(person: Person, ground: Ground) -> bool:
     """Two vetters or more, not longer ago than a year, and the card's last day not over."""
     card = person.card
-    recent = now - card.issued <= timedelta(days=VETTING_DAYS)
-    return recent and now.astimezone(UTC).date() <= card.expires and len(set(person.vetters)) >= VETTERS
+    return card.issued >= ground.oldest and card.expires >= ground.today and len(set(person.vetters)) >= VETTERS
 
 
 def _ties(atlas: Atlas, region: str) -> frozenset[str]:
@@ -102,8 +106,7 @@ def _ties(atlas: Atlas, region: str) -> frozenset[str]:
 
 
 def _serves(card: Card, ground: Ground) -> bool:
-    served = (card.agency, *card.past_agencies)
-    return ground.blind or any(agency not in ground.atlas.agencies or agency in ground.offices for agency in served)
+    return ground.blind or _any_suspect((card.agency, *card.past_agencies), ground.atlas.agencies, ground.offices)
 
 
 def _is_of_kind(card: Card, ground: Ground) -> bool:
@@ -118,8 +121,11 @@ def _is_official(agency: str, atlas: Atlas) -> bool:
 
 
 def _is_local(card: Card, ground: Ground) -> bool:
-    places = (card.home, card.posting, *card.past_postings)
-    return ground.blind or any(place not in ground.atlas.regions or place in ground.ties for place in places)
+    return ground.blind or _any_suspect((card.home, card.posting, *card.past_postings), ground.atlas.regions, ground.ties)
+
+
+def _any_suspect(ids: tuple[str, ...], known: Mapping[str, object], implicated: frozenset[str]) -> bool:
+    return not (implicated.isdisjoint(ids) and known.keys() >= set(ids))
 
 
 def _is_tied(kin: Kin, ground: Ground) -> bool:
@@ -128,6 +134,11 @@ def _is_tied(kin: Kin, ground: Ground) -> bool:
     if kin.agency is not None and (kin.agency not in ground.atlas.agencies or kin.agency in ground.offices | ground.of_kind):
         return True
     return any_could_be((kin.name,), ground.named)
+
+
+def _has_conflict(card: Card, ground: Ground) -> bool:
+    """Declared with a person of the roster (by id or by name) or with anybody else by name."""
+    return not ground.tip.people.isdisjoint(card.conflicts) or any_could_be(card.conflicts, ground.named)
 
 
 def _could_be_child(tip: TipFacts) -> bool:

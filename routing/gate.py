@@ -139,7 +139,7 @@ def may_read(gate: GateFile, person: Person, card_fingerprint: str, now: datetim
         return Refused(Refusal.NOT_IN_ORDER)
     if person.id in gate.excluded:
         return Refused(Refusal.STRUCK)
-    codes = judge(person, ground_of(atlas, _facts(gate)), now)
+    codes = judge(person, ground_of(atlas, _facts(gate), now))
     return Refused(codes[0]) if codes else Granted(seat, card_fingerprint == seat.card)
 
 

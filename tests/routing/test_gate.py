@@ -1,0 +1,294 @@
+"""The gate: what is kept of a draw, who passes, and how later facts strike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+
+from routing.draw import choose
+from routing.exclusion import exclusions
+from routing.gate import (
+    Consent,
+    GateError,
+    GateFile,
+    Granted,
+    Refusal,
+    Refused,
+    Sla,
+    add_facts,
+    draw_up,
+    gate_bytes,
+    may_read,
+    parse_gate,
+)
+from routing.people import Code, Kin, Person, Roster, TipFacts
+from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, rosters
+from triage.tip import AgencyKind, Child
+
+CASE = "c" * 32
+EVERYBODY = line(40)
+
+
+def fingerprints(everybody: Roster) -> dict[str, str]:
+    return {one.id: f"card-of-{one.id}" for one in everybody.people}
+
+
+def gate_of(everybody: Roster = EVERYBODY, tip: TipFacts = FAR, coins: bytes = b"c" * 32) -> GateFile:
+    drawn = choose(everybody, tip, coins, NOW)
+    return draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+
+
+GATE = gate_of()
+FIRST = GATE.order[0].person
+
+
+def by_id(name: str, everybody: Roster = EVERYBODY) -> Person:
+    return next(one for one in everybody.people if one.id == name)
+
+
+def with_person(changed: Person) -> Roster:
+    return replace(EVERYBODY, people=tuple(changed if one.id == changed.id else one for one in EVERYBODY.people))
+
+
+def with_card(one: Person, **changes: Any) -> Person:
+    return replace(one, card=replace(one.card, **changes))
+
+
+# --- bytes ---
+
+
+@given(rosters(), TIPS, COINS)
+def test_a_gate_comes_back_the_same(everybody: Roster, tip: TipFacts, coins: bytes) -> None:
+    drawn = choose(everybody, replace(tip, urgent=True), coins, NOW)
+    assume(not drawn.hold)
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    assert parse_gate(gate_bytes(gate)) == gate
+    assert gate_bytes(parse_gate(gate_bytes(gate))) == gate_bytes(gate)
+    grown, _ = add_facts(gate, everybody, tip, NOW)
+    assert parse_gate(gate_bytes(grown)) == grown
+
+
+def test_the_form_is_final_and_holds_no_name() -> None:
+    everybody = replace(EVERYBODY, people=(person("p-kin", kin=(Kin("Luis Ramos", None, None),)), *EVERYBODY.people[:6]))
+    tip = replace(FAR, names=frozenset({"ramos"}), kinds=frozenset({AgencyKind.POLICE}), urgent=True)
+    data = gate_bytes(gate_of(everybody, tip))
+    fields = json.loads(data)
+    assert list(fields) == [
+        "v", "kind", "case", "epoch", "recipient", "sealed_at", "received", "sla", "agencies", "kinds", "regions", "place_known", "child",
+        "could_involve_child", "asks_help", "excluded", "order", "pool", "chances", "flags", "consent",
+    ]  # fmt: skip
+    assert fields["kind"] == "gate"
+    assert fields["sealed_at"] == "2026-11-21T12:00:00Z"
+    assert fields["excluded"] == ["p-kin"]
+    assert fields["sla"] == "urgent"
+    [seat] = fields["order"]
+    assert seat == {"person": seat["person"], "role": "handler", "rank": 1, "card": f"card-of-{seat['person']}"}
+    assert fields["flags"] == ["small_pool"]
+    assert fields["consent"] == "unknown"
+    assert b"ramos" not in data.lower()
+    assert b"Name Of" not in data
+
+
+def altered(**changes: Any) -> bytes:
+    return json.dumps(json.loads(gate_bytes(GATE)) | changes, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"v": 2},
+        {"kind": "card"},
+        {"more": 1},
+        {"case": "a b"},
+        {"epoch": -1},
+        {"sla": "soon"},
+        {"kinds": ["pirates"]},
+        {"child": None},
+        {"place_known": "yes"},
+        {"order": [{"person": "p1", "role": "handler", "rank": 0, "card": "c"}]},
+        {"order": [{"person": "p1", "role": "handler", "rank": 1}]},
+        {"chances": [{"person": "p1", "chance": 1.5}]},
+        {"chances": [{"person": "p1", "chance": 1}]},
+        {"chances": [{"person": "p1", "chance": 0.1}, {"person": "p1", "chance": 0.2}]},
+        {"flags": ["tired"]},
+        {"consent": "maybe"},
+        {"received": "2026-11-21T12:00:00+01:00"},
+    ],
+)
+def test_an_altered_gate_is_refused(changes: dict[str, Any]) -> None:
+    assert parse_gate(altered()) == GATE
+    with pytest.raises(GateError):
+        parse_gate(altered(**changes))
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b" " * ((1 << 22) + 1)])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(GateError):
+        parse_gate(data)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"case": "A"}, {"order": list(GATE.order)}, {"sealed_at": NOW.replace(tzinfo=None)}, {"chances": {"p": 2.0}}]
+)
+def test_a_gate_that_would_not_come_back_is_not_written(changes: dict[str, Any]) -> None:
+    with pytest.raises(GateError):
+        gate_bytes(replace(GATE, **changes))
+
+
+# --- drawing up ---
+
+
+def test_the_gate_keeps_the_order_and_everybody_who_is_excluded() -> None:
+    tip = replace(FAR, people=frozenset({"p001"}))
+    drawn = choose(EVERYBODY, tip, b"c" * 32, NOW)
+    gate = draw_up(CASE, 1, "age1case", NOW.astimezone(UTC) + timedelta(microseconds=5), tip, drawn, fingerprints(EVERYBODY))
+    assert [seat.person for seat in gate.order] == list(drawn.order)
+    assert [seat.rank for seat in gate.order] == [1, 2, 3]
+    assert gate.excluded == ("p001",)
+    assert gate.chances == drawn.chances
+    assert gate.sealed_at == NOW
+    assert (gate.sla, gate.consent) == (Sla.NORMAL, Consent.UNKNOWN)
+    assert gate.standing() == gate.order
+
+
+def test_no_gate_for_a_case_on_hold_or_a_missing_card() -> None:
+    held = choose(line(1), FAR, b"c" * 32, NOW)
+    with pytest.raises(GateError):
+        draw_up(CASE, 1, "age1case", NOW, FAR, held, {})
+    drawn = choose(EVERYBODY, FAR, b"c" * 32, NOW)
+    with pytest.raises(GateError):
+        draw_up(CASE, 1, "age1case", NOW, FAR, drawn, {})
+
+
+# --- may read ---
+
+
+def judged(one: Person, gate: GateFile = GATE, later: timedelta = timedelta(hours=1), card: str | None = None) -> Granted | Refused:
+    return may_read(gate, one, card or f"card-of-{one.id}", NOW + later, EVERYBODY.atlas)
+
+
+def test_the_drawn_may_read_and_nobody_else() -> None:
+    for one in EVERYBODY.people:
+        seat = next((seat for seat in GATE.order if seat.person == one.id), None)
+        assert judged(one) == (Granted(seat, same_card=True) if seat else Refused(Refusal.NOT_IN_ORDER))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"issued": FAR.received + timedelta(seconds=1)}, Code.E1),
+        ({"agency": "police-south", "home": "ost"}, Code.E5),
+        ({"past_postings": ("ost",)}, Code.E5),
+        ({"agency": "lost"}, Code.E3),
+        ({"kin": (Kin("Ana", "ost", None),)}, Code.E6),
+        ({"expires": NOW.date() - timedelta(days=1)}, Code.E8),
+    ],
+)
+def test_a_changed_card_must_pass_all_that_the_first_one_passed(changes: dict[str, Any], code: Code) -> None:
+    assert judged(with_card(by_id(FIRST), **changes), card="another") == Refused(code)
+
+
+def test_a_changed_card_that_passes_is_granted_and_known_as_changed() -> None:
+    assert judged(with_card(by_id(FIRST), capacity=9, sequence=2), card="another") == Granted(GATE.order[0], same_card=False)
+
+
+def test_what_happens_to_a_person_counts_on_the_day() -> None:
+    one = by_id(FIRST)
+    assert judged(replace(one, active=False)) == Refused(Code.E1)
+    assert judged(replace(one, vetters=("vetter-a",))) == Refused(Code.E8)
+    assert judged(one, later=timedelta(days=400)) == Refused(Code.E8)
+    assert judged(one, later=timedelta(days=100)) == Granted(GATE.order[0], same_card=True)
+
+
+@given(rosters(), TIPS, COINS)
+def test_at_the_moment_of_the_draw_exactly_the_order_may_read(everybody: Roster, tip: TipFacts, coins: bytes) -> None:
+    tip = replace(tip, urgent=True)
+    drawn = choose(everybody, tip, coins, NOW)
+    assume(not drawn.hold)
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    granted = {
+        one.id
+        for one in everybody.people
+        if isinstance(may_read(gate, one, fingerprints(everybody)[one.id], NOW, everybody.atlas), Granted)
+    }
+    assert granted == set(drawn.order)
+
+
+# --- later facts ---
+
+
+def test_a_new_fact_strikes_and_never_draws_again() -> None:
+    grown, struck = add_facts(GATE, EVERYBODY, replace(FAR, people=frozenset({FIRST})), NOW)
+    assert struck == (FIRST,)
+    assert grown.order == GATE.order
+    assert grown.standing() == GATE.order[1:]
+    assert judged(by_id(FIRST), grown) == Refused(Refusal.STRUCK)
+    assert isinstance(judged(by_id(GATE.order[1].person), grown), Granted)
+    again, struck = add_facts(grown, EVERYBODY, FAR, NOW)
+    assert (again, struck) == (grown, ())
+
+
+def test_a_name_that_came_later_strikes_kin_without_being_kept() -> None:
+    everybody = with_person(with_card(by_id(FIRST), kin=(Kin("Luis Ramos", None, None),)))
+    grown, struck = add_facts(GATE, everybody, replace(FAR, names=frozenset({"ramos"})), NOW)
+    assert struck == (FIRST,)
+    assert b"ramos" not in gate_bytes(grown).lower()
+
+
+def test_facts_only_add_up() -> None:
+    first = replace(FAR, child=Child.UNKNOWN, agencies=frozenset({"court-north"}), kinds=frozenset({AgencyKind.JUDICIARY}))
+    gate = gate_of(tip=first)
+    more = TipFacts(
+        NOW, frozenset({"nord"}), agencies=frozenset({"port"}), kinds=frozenset({AgencyKind.POLICE}), child=Child.NO, urgent=True
+    )
+    grown, struck = add_facts(gate, EVERYBODY, replace(more, could_involve_child=False), NOW)
+    assert struck == ()
+    assert grown.regions == ("nord", "ost")
+    assert grown.agencies == ("court-north", "port")
+    assert grown.kinds == (AgencyKind.JUDICIARY, AgencyKind.POLICE)
+    assert (grown.place_known, grown.child, grown.sla, grown.received) == (True, Child.UNKNOWN, Sla.URGENT, FAR.received)
+    calmer, _ = add_facts(grown, EVERYBODY, FAR, NOW)
+    assert calmer == grown
+
+
+def test_a_child_found_later_strikes_those_without_clearance() -> None:
+    grown, struck = add_facts(GATE, EVERYBODY, replace(FAR, child=Child.YES), NOW)
+    assert struck == tuple(seat.person for seat in GATE.order)
+    assert grown.standing() == ()
+
+
+def test_a_place_that_becomes_known_lifts_nothing() -> None:
+    everybody = line(20, child_clearance=True)
+    gate = gate_of(everybody, replace(FAR, place_known=False))
+    grown, struck = add_facts(gate, everybody, FAR, NOW)
+    assert not grown.place_known
+    assert struck == ()
+
+
+def test_the_inactive_of_today_are_not_struck_for_ever() -> None:
+    resting = replace(by_id(FIRST), active=False)
+    grown, struck = add_facts(GATE, with_person(resting), FAR, NOW)
+    assert struck == ()
+    assert judged(resting, grown) == Refused(Code.E1)
+    assert isinstance(judged(by_id(FIRST), grown), Granted)
+
+
+@given(rosters(), TIPS, TIPS, COINS)
+def test_i7_later_facts_strike_whom_they_exclude_and_admit_nobody(everybody: Roster, tip: TipFacts, more: TipFacts, coins: bytes) -> None:
+    drawn = choose(everybody, replace(tip, urgent=True), coins, NOW)
+    assume(not drawn.hold)
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    grown, struck = add_facts(gate, everybody, more, NOW)
+    assert set(gate.excluded) <= set(grown.excluded)
+    assert {seat.person for seat in grown.standing()} == set(drawn.order) - set(struck)
+    later = exclusions(everybody, replace(more, place_known=True, regions=more.regions | tip.regions), NOW)
+    standing = {seat.person for seat in grown.standing()}
+    assert all(not set(later[name]) - {Code.E7, Code.E4} for name in standing)
+    for one in everybody.people:
+        if one.id in struck:
+            assert may_read(grown, one, "any", NOW, everybody.atlas) == Refused(Refusal.STRUCK)
