@@ -2,7 +2,7 @@
 import { call } from "./api.js";
 import { carryOut } from "./acts.js";
 import { randomId } from "./bytes.js";
-import { keysOf, urgencyBadge } from "./cases.js";
+import { keysOf } from "./cases.js";
 import { button, byId, el, show } from "./dom.js";
 import { answerAct, contactInReply, readCase } from "./open.js";
 import { message } from "./reading.js";
@@ -14,7 +14,7 @@ export function showCase(session, row, { back, failed }) {
   view.warnings = el("div", { role: "alert" });
   view.conversation = el("section", { class: "conversation", "aria-label": "Conversation" }, el("p", {}, "Opening…"));
   view.box = answerBox(view);
-  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, row.stub.designation), el("p", {}, urgencyBadge(row.stub.urgency)), view.warnings, view.conversation, view.box.node);
+  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, row.stub.designation), view.warnings, view.conversation, view.box.node);
   return { refresh: () => refresh(view) };
 }
 

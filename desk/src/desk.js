@@ -32,11 +32,11 @@ async function door(line = "") {
   }
 }
 
-function enter({ key, token, config }) {
+function enter({ key, token, config, name }) {
   const halt = new AbortController();
   session = { key, authorization: `Bearer ${token}`, pollMs: config.poll_ms, halt, signal: halt.signal, timer: null };
   Object.assign(session, { stubs: new Map(), keys: new Map(), memory: new Map(), drafts: new Map(), at: null, shown: "" });
-  byId("person").textContent = key.person;
+  byId("person").textContent = name;
   byId("lock").hidden = false;
   alive();
   showCases();

@@ -138,7 +138,7 @@ addEventListener("hashchange", () => {
   token = takePracticeToken() ?? token;
 });
 show(byId("phones"));
-show(byId("tabs"), button("+ Add a phone", addPhone, "tab add"));
+show(byId("tabs"), button("+ Phone", addPhone, "tab add"));
 for (let i = 0; i < START; i += 1) addPhone();
 choose(phones[0]);
 listen();

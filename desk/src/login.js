@@ -10,9 +10,9 @@ const UNLOCK = {
   not_a_key: "This file is not a Tipline key file.",
 };
 
-// Shows the door. `enter({key, token, config})` is called once the line has let the person in.
+// Shows the door. `enter({key, token, config, name})` is called once the line has let the person in.
 export function showDoor({ config, practiceToken, enter, say }) {
-  const submit = (file, passphrase, person) => tryIn({ config, enter, say }, file, passphrase, person);
+  const submit = (file, passphrase, practice) => tryIn({ config, enter, say }, file, passphrase, practice);
   const parts = [el("h1", {}, "Log in")];
   if (config.practice && practiceToken) parts.push(practicePeople(practiceToken, submit, say));
   else if (config.practice) parts.push(el("p", { class: "note" }, "To be a practice investigator, open the desk address that the demo printed, with everything after the #."));
@@ -21,7 +21,8 @@ export function showDoor({ config, practiceToken, enter, say }) {
   show(byId("main"), ...parts);
 }
 
-async function tryIn({ config, enter, say }, file, passphrase, person) {
+// `practice` = {person, name} of a made-up investigator, or null.
+async function tryIn({ config, enter, say }, file, passphrase, practice) {
   const main = byId("main");
   if (main.hasAttribute("aria-busy")) return;
   main.setAttribute("aria-busy", "true");
@@ -29,11 +30,11 @@ async function tryIn({ config, enter, say }, file, passphrase, person) {
   await painted();
   try {
     const key = await unlock(file, passphrase);
-    if (person && key.person !== person) throw Object.assign(new Error("not_a_key"), { code: "not_a_key" });
+    if (practice && key.person !== practice.person) throw Object.assign(new Error("not_a_key"), { code: "not_a_key" });
     const { data: asked } = await call("/desk/challenge", { body: { person: key.person } });
     const { data } = await call("/desk/login", { body: loginRequest(key, location.origin, asked.challenge) });
     say("");
-    enter({ key, token: data.token, config });
+    enter({ key, token: data.token, config, name: practice?.name ?? key.person.slice(0, 8) });
   } catch (error) {
     say(UNLOCK[error.code] ?? (error.status === 403 ? "The line does not let this key in. Ask your operator." : failureWords(error)));
   } finally {
@@ -101,7 +102,7 @@ export function matching(people, sought) {
 }
 
 function personRow(person, submit) {
-  const choose = () => submit(utf8(person.file), person.passphrase, person.person);
+  const choose = () => submit(utf8(person.file), person.passphrase, person);
   return el(
     "li",
     {},

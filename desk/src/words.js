@@ -25,21 +25,47 @@ const KIND = {
   missing_person: "missing person",
 };
 
+// Reason codes of triage (`tipline analyse --codes` lists them).
+const REASON = {
+  "help.asks": "Asks for help",
+  "help.for_other": "Asks for help for somebody",
+  "help.wants_out": "Wants to get out",
+  "time.soon": "Soon",
+  "child.yes": "A child",
+  "child.maybe": "Perhaps a child",
+  "child.denied": "Says that it is no child",
+  "adult.said": "Says adult",
+  "adult.all": "Says that all are adults",
+  "self.victim": "It happens to the writer",
+  "indicator.documents": "Sign: papers taken away",
+  "indicator.wages": "Sign: not paid",
+  "indicator.movement": "Sign: may not leave",
+  "indicator.overtime": "Sign: very long hours",
+  "indicator.living": "Sign: bad living conditions",
+  "indicator.forced_work": "Sign: made to work",
+  "out.wrong_number": "Wrong number",
+};
+
 const GROUP = {
   danger: "Danger",
   help: "Asks for help",
   time: "Time",
   kind: "Kind",
   child: "Child",
+  indicator: "Sign",
+  sector: "What it is about",
   official: "Office",
+  rank: "Office",
+  bare: "Office",
+  captain: "Office",
   relation: "What the office does",
   negation: "Says no",
   place: "Place",
   name: "Name",
   vessel: "Ship or boat",
-  self: "About the writer",
   greeting: "Greeting",
   spam: "Advertising",
+  out: "Not for this line",
 };
 
 const ASKED = {
@@ -88,10 +114,11 @@ export const askedWords = (code) => ASKED[code] ?? plain(code);
 export const refusedWords = (code) => REFUSED[code] ?? `The line refused it (${plain(code) || "no reason given"}).`;
 export const chainWords = (code) => CHAIN[code] ?? plain(code);
 
-// "danger.locked_in" -> "Danger: locked in"; "kind.sex_trafficking.ads" -> "Kind: sexual exploitation, ads".
+// "danger.locked_in" -> "Danger: locked in"; "kind.sex_trafficking.said" -> "Kind: sexual exploitation".
 export function reasonWords(code) {
+  if (REASON[code]) return REASON[code];
   const [group, ...rest] = String(code).split(".");
-  const detail = rest.map((part) => KIND[part] ?? plain(part)).join(", ");
+  const detail = rest.filter((part) => part !== "said").map((part) => KIND[part] ?? plain(part)).join(", ");
   const head = GROUP[group] ?? URGENCY[group] ?? plain(group);
   return detail ? `${head}: ${detail}` : head;
 }
