@@ -32,6 +32,8 @@ OFFERS_LATER = frozenset({Phrase.F2, Phrase.CHILD_PATH, Phrase.Q_PLACE})
 """Questions for the place to which 2 says "not now"."""
 BY_CONDITION = frozenset({Phrase.F2, Phrase.CHILD_PATH})
 """And to which 1 says "yes, now", without the place."""
+ANSWERED_IN_WORDS = frozenset({Asked.PHONE, Asked.TODAY, Asked.WHO_NOT, Asked.AGE})
+"""An office or a long sentence in answer to one of these does not make it a tip about others."""
 SPARING = frozenset({Phrase.ENOUGH, Phrase.NOT_NOW, Phrase.KIND_ERROR})
 VESSEL = "vessel"
 
@@ -151,7 +153,7 @@ def _read(heard: Heard, asked: Asked | None) -> _Message:
     reply = number
     if reply is None and asked is not None and asked not in (Asked.WHO_NOT, Asked.AGE):
         reply = yes_or_no(text)
-    path = Path.NONE if number is not None else _path(found, text)
+    path = Path.NONE if number is not None else _path(found, text, asked)
     evidence = found.kinds or found.officials or found.places or found.names or found.entities
     return _Message(
         path=path,
@@ -164,7 +166,7 @@ def _read(heard: Heard, asked: Asked | None) -> _Message:
     )
 
 
-def _path(found: Assessment, text: str) -> Path:
+def _path(found: Assessment, text: str, asked: Asked | None) -> Path:
     if found.greeting:
         return Path.NONE
     if found.vessel:
@@ -173,6 +175,8 @@ def _path(found: Assessment, text: str) -> Path:
         return Path.CHILD if found.about_self and found.child is Child.YES else Path.SURVIVOR
     if found.urgency in (Urgency.SPAM, Urgency.OUT_OF_SCOPE):
         return Path.NONE
+    if asked in ANSWERED_IN_WORDS:
+        return Path.OTHER if found.kinds else Path.NONE
     told = found.kinds or found.officials or found.urgency is Urgency.TIME_CRITICAL or len(text.strip()) >= LONG
     return Path.OTHER if told else Path.NONE
 

@@ -6,13 +6,14 @@ import json
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.conversation import Path, Safety, State, StateError
 from handlers.phrases import Phrase
 from triage.tip import Asked
 
+patient = settings(deadline=None)
 states = st.builds(
     State,
     turns=st.integers(0, 9),
@@ -32,6 +33,7 @@ states = st.builds(
 )
 
 
+@patient
 @given(states)
 def test_round_trip(state: State) -> None:
     stored = json.dumps(state.to_json())

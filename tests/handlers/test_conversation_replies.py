@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.replies import digit, readable, wordless, yes_or_no
 
+patient = settings(deadline=None)
 DECIMALS = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Nd"]
 
 
@@ -25,6 +26,7 @@ def test_what_is_not_one_digit(text: str) -> None:
     assert digit(text) is None
 
 
+@patient
 @given(st.sampled_from(DECIMALS), st.text(st.characters(categories=("Zs", "Po", "Cc", "Cf", "Mn")), max_size=10))
 def test_every_decimal_of_unicode(character: str, around: str) -> None:
     assert digit(around + character + around) == unicodedata.decimal(character)

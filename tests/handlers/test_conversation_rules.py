@@ -17,10 +17,10 @@ from translations.phrases import Catalog
 from triage.sensitive import Sensitive
 from triage.tip import Asked
 
+patient = settings(deadline=None)
 PLAN = Plan("Wednesday 14:00", awake=True)
 CATALOG = Catalog.load(Phrase)
 HOUR = 3_600_000
-FIRST = frozenset({Phrase.F1, Phrase.F2, Phrase.F3, Phrase.F4, Phrase.F5, Phrase.CHILD_PATH})
 COLUMN = frozenset({Asked.PHONE, Asked.TODAY, Asked.WHO_NOT, Asked.AGE})
 
 Step = tuple[Heard, int]
@@ -79,6 +79,7 @@ def test_r1_our_texts_hold_no_topic_word(language: str) -> None:
         assert bool(ship) == (phrase is Phrase.F4), phrase
 
 
+@patient
 @given(steps)
 def test_r1_a_ship_is_named_only_after_the_source_named_one(told: list[Step]) -> None:
     for index, (_, turn) in enumerate(play(told)):
@@ -91,6 +92,7 @@ def test_r1_a_ship_is_named_only_after_the_source_named_one(told: list[Step]) ->
 BORROWED = replace(State(), turns=5, safety=Safety.BORROWED, tip=True, told=True, sealed=True, last_ms=START_MS - 3 * HOUR, danger=True)
 
 
+@patient
 @given(
     sitting,
     st.sampled_from([Safety.SHARED, Safety.BORROWED]),
@@ -104,6 +106,7 @@ def test_r2_on_a_shared_phone_a_gap_makes_a_stranger(
     assert said(play(told, known)) == said(play(told))
 
 
+@patient
 @given(st.lists(st.sampled_from(["hi", "0", "1", "2", "3", "?"]), min_size=1, max_size=8), steps)
 def test_r2_whoever_says_nothing_of_his_own_hears_what_a_stranger_hears(small: list[str], before: list[Step]) -> None:
     """Without a question open, whatever was told before."""
@@ -142,6 +145,7 @@ def test_r3_nine_is_silence_for_ever_in_every_question(phrase: Phrase, nine: str
     assert (turn.say, turn.tip, state.safety, pending(state, START_MS + 1)) == ((), True, Safety.SILENT, None)
 
 
+@patient
 @given(steps, steps)
 def test_r3_after_nine_always_silence_and_the_tips_still_come_in(before: list[Step], after: list[Step]) -> None:
     played = play([*before, (heard("9"), 1), *after])[len(before) :]
@@ -180,7 +184,7 @@ def test_r3_today(text: str, today: bool | None) -> None:
 def test_r3_two_is_not_now_and_the_place_is_asked_later(phrase: Phrase) -> None:
     state, turn = advance(asking(phrase), heard("2"), START_MS + 1, PLAN)
     assert [say.phrase for say in turn.say] == [Phrase.NOT_NOW]
-    again, turn = advance(replace(state, path=state.path), heard("I can write now", "self help"), START_MS + 2 * 60_000, PLAN)
+    again, turn = advance(state, heard("I can write now", "self help"), START_MS + 2 * 60_000, PLAN)
     assert [ASKS.get(say.phrase) for say in turn.say] == [Asked.PLACE]
     assert pending(again, START_MS + 3 * 60_000) is Asked.PLACE
 
@@ -206,6 +210,7 @@ def test_r3_the_texts_say_which_digits_count(language: str) -> None:
 # R4 order
 
 
+@patient
 @given(sitting)
 def test_r4_the_place_is_the_first_question_of_a_case(told: list[Step]) -> None:
     known = False
@@ -218,6 +223,7 @@ def test_r4_the_place_is_the_first_question_of_a_case(told: list[Step]) -> None:
         put += asked
 
 
+@patient
 @given(steps)
 def test_r4_no_question_a_second_time(told: list[Step]) -> None:
     """But the place after "not now", and after a greeting that told nothing; and a phone that may be in other hands starts anew."""
@@ -227,11 +233,13 @@ def test_r4_no_question_a_second_time(told: list[Step]) -> None:
         assert all(put.count(question) <= 1 for question in COLUMN | {Asked.GOOD_TIME})
 
 
+@patient
 @given(sitting)
 def test_r4_six_questions_at_most_in_one_sitting(told: list[Step]) -> None:
     assert len([phrase for phrase in said(play(told)) if phrase in ASKS]) <= 6
 
 
+@patient
 @given(sitting)
 def test_r4_no_question_whose_answer_the_words_held(told: list[Step]) -> None:
     held: set[Asked] = set()
@@ -243,6 +251,7 @@ def test_r4_no_question_whose_answer_the_words_held(told: list[Step]) -> None:
         assert not {ASKS.get(say.phrase) for say in turn.say} & held
 
 
+@patient
 @given(sitting)
 def test_r4_in_danger_only_place_and_phone(told: list[Step]) -> None:
     played = play([(heard("he will kill me", "self danger"), 0), *told])
@@ -258,6 +267,7 @@ def test_r4_a_country_is_too_wide_when_the_router_says_so() -> None:
 # R5 automatic, and when
 
 
+@patient
 @given(sitting.filter(bool))
 def test_r5_the_first_text_says_that_it_is_automatic(told: list[Step]) -> None:
     first = said(play(told))[:1]
@@ -283,6 +293,7 @@ def test_r5_nobody_awake_is_said() -> None:
 # R6 one in flight, questions expire
 
 
+@patient
 @given(steps)
 def test_r6_one_text_at_most(told: list[Step]) -> None:
     for _, turn in play(told):
@@ -296,6 +307,7 @@ def test_r6_a_question_expires(wait: int, open_: bool) -> None:
     assert (pending(state, START_MS + wait) is Asked.PLACE) is open_
 
 
+@patient
 @given(steps, st.builds(heard, texts, tags, languages), st.builds(heard, texts, tags, languages))
 def test_r6_what_was_overtaken_is_as_if_it_had_not_been_said(before: list[Step], first: Heard, second: Heard) -> None:
     """A greeting and then the tip, before our answer left: the tip gets the text that the tip deserves."""
@@ -404,8 +416,8 @@ def test_r8_no_blame_no_why_no_promise(language: str) -> None:
 # And always
 
 
+@patient
 @given(steps)
-@settings(max_examples=200)
 def test_total_deterministic_and_json_in_between(told: list[Step]) -> None:
     once, now_ms, state = play(told), START_MS, State()
     for (message, wait), (wanted, turn) in zip(told, once, strict=True):
@@ -414,12 +426,14 @@ def test_total_deterministic_and_json_in_between(told: list[Step]) -> None:
         assert (state, again) == (wanted, turn)
 
 
+@patient
 @given(steps)
 def test_no_words_of_the_source_are_kept(told: list[Step]) -> None:
     marked = [(replace(message, text=Sensitive(message.text.reveal() + " Xylophone77")), wait) for message, wait in told]
     assert all("Xylophone77" not in repr(state) + repr(turn) for state, turn in play(marked))
 
 
+@patient
 @given(st.text(st.characters(categories=["L"]), min_size=2, max_size=80), tags)
 def test_a_first_message_of_words_is_a_tip_and_a_greeting_is_none(text: str, found: str) -> None:
     state, turn = advance(State(), heard(text, found), START_MS, PLAN)
@@ -434,6 +448,7 @@ def test_a_digit_or_a_mark_is_no_tip(text: str) -> None:
     assert not state.tip
 
 
+@patient
 @given(sitting)
 def test_settled_when_place_and_who_are_answered(told: list[Step]) -> None:
     for state, turn in play(told):

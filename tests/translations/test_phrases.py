@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.phrases import ASKS, SLOTS, Phrase
@@ -55,6 +55,7 @@ def test_every_text_differs_from_the_english(name: str) -> None:
         assert CATALOG.say(phrase, name, "Latn", slots) != CATALOG.say(phrase, "en", "Latn", slots)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_a_persons_words_come_through_as_they_are(translation: str, original: str) -> None:
     """Braces, percent signs and backslashes in a slot are not read again."""
@@ -132,3 +133,11 @@ def test_a_question_is_put_as_one(phrase: Phrase) -> None:
     for language, marks in (("en", "?"), ("es", "?¿")):
         text = CATALOG.say(phrase, language, "Latn", {})
         assert all(text.count(mark) == (phrase is not Phrase.F4) for mark in marks)
+
+
+def test_the_document_shows_the_texts_of_today() -> None:
+    document = (LOCALE.parent.parent / "docs" / "CONVERSATION.md").read_text(encoding="utf-8")
+    for phrase in Phrase:
+        slots = {slot: f"{{{slot}}}" for slot in SLOTS.get(phrase, ())}
+        texts = [CATALOG.say(phrase, language, "Latn", slots).replace("\n", " ⏎ ") for language in ("en", "es")]
+        assert f"| {phrase.value} | {texts[0]} | {texts[1]} |" in document
