@@ -143,8 +143,13 @@ def _name(key: str, value: object) -> str:
     return value
 
 
+def is_id(value: str) -> bool:
+    """Lower-case letters, digits and . _ : - ; 64 at most. Ids of the regions file too, or no card could name them."""
+    return _ID.fullmatch(value) is not None
+
+
 def _id(key: str, value: object) -> str:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    if not isinstance(value, str) or not is_id(value):
         raise FieldsError(f"{key} is not an id")
     return value
 
