@@ -145,7 +145,7 @@ def caps_unraised(pool: list[Person], everybody: Roster) -> list[float]:
     return [min(1.0, sum(caps[one.id] for one in group)) for group in by_agency(pool).values()]
 
 
-@pytest.mark.parametrize("size", [6, 9, 12, 30])
+@pytest.mark.parametrize("size", [6, 30])
 def test_frequencies_over_2000_coins_are_the_chances(size: int) -> None:
     everybody = line(size, 5)
     people = tuple(replace(one, open_cases=n % 4) for n, one in enumerate(everybody.people))
@@ -365,10 +365,10 @@ def test_a_thousand_people_are_decided_in_milliseconds() -> None:
     everybody = replace(everybody, people=people)
     tip = replace(FAR, child=Child.NO, language="es", names=frozenset({"luis ramos"}))
     times = []
-    for n in range(100):
+    for n in range(50):
         start = time.perf_counter()
         draw(everybody, tip, coins(n))
         times.append(time.perf_counter() - start)
     times.sort()
-    print(f"choose at 1,000 people: p50 {times[50] * 1000:.1f} ms, p99 {times[98] * 1000:.1f} ms")
-    assert times[50] < 0.5
+    print(f"choose at 1,000 people: p50 {times[25] * 1000:.1f} ms, longest of 50 {times[-1] * 1000:.1f} ms")
+    assert times[25] < 0.5
