@@ -44,7 +44,7 @@ function remembered(session, caseId) {
 
 function warnings({ problems, closed }) {
   const lines = [...new Set(problems.map((problem) => problem.code))].map((code) => el("p", { class: code === "earlier" ? "note" : "warning" }, code === "earlier" ? say.chainWords(code) : `Careful: ${say.chainWords(code)}`));
-  if (closed) lines.push(el("p", { class: "warning" }, "Newer parts of this case are sealed to another key. It may have moved to another reader."));
+  if (closed) lines.push(el("p", { class: "warning" }, "Some parts of this case are sealed to a key that is not open here. Go back to all cases and open it again."));
   return lines;
 }
 

@@ -1,7 +1,7 @@
 // The investigators' desk. Keys, token and texts live in this page's memory alone; locking, leaving or a lost token forgets them.
 import { call, takePracticeToken } from "./api.js";
 import { showCase } from "./case.js";
-import { keysOf, loadCases, showList, showStub, showTaken } from "./cases.js";
+import { forgetCase, isOpenHere, loadCases, showList, showStub, showTaken } from "./cases.js";
 import { byId, show } from "./dom.js";
 import { showDoor } from "./login.js";
 import { failureWords } from "./words.js";
@@ -79,7 +79,7 @@ async function refreshList() {
   const { at } = session;
   const rows = await loadCases(session);
   if (session?.at !== at) return;
-  const shown = JSON.stringify(rows.map(({ grant, state, stub }) => [grant, state, stub !== null]));
+  const shown = JSON.stringify(rows.map((row) => [row.case, row.state, row.stub !== null, row.grants.length]));
   if (shown === session.shown) return;
   session.shown = shown;
   showList(rows, choose);
@@ -95,10 +95,11 @@ function visit(row) {
   const back = () => history.back();
   if (row.state === "struck") {
     go({ refresh: null });
+    forgetCase(session, row.case);
     showTaken(back, row.stub);
-  } else if (keysOf(session, row.case).has(row.epoch)) {
+  } else if (isOpenHere(session, row)) {
     go(null);
-    session.at = showCase(session, row, { back, failed });
+    session.at = { ...showCase(session, row, { back, failed }), row };
     tick();
   } else {
     go({ refresh: null });
@@ -125,8 +126,7 @@ async function tick() {
   } catch (error) {
     if (session !== mine || failed(error)) return;
     if (mine.at === at && (error.status === 403 || error.status === 404)) {
-      mine.at = { refresh: null };
-      showTaken(() => history.back(), null);
+      taken(at.row);
     } else {
       mine.away = true;
       say(failureWords(error));
@@ -135,6 +135,13 @@ async function tick() {
   if (session !== mine || mine.at !== at) return;
   clearTimeout(mine.timer);
   mine.timer = setTimeout(tick, mine.pollMs);
+}
+
+// The line shows it no longer: nothing of it stays here.
+function taken(row) {
+  go({ refresh: null });
+  if (row) forgetCase(session, row.case);
+  showTaken(() => history.back(), row?.stub);
 }
 
 addEventListener("popstate", () => session && showCases());

@@ -86,7 +86,7 @@ def reason(code: str, text: str, words: str, of: str = "original") -> Reason:
 
 @dataclass(slots=True)
 class FakeCase:
-    """One case of one reader. `state` is the grant's: offered, open or struck."""
+    """One epoch of a case, for one reader. `state` is the grant's: offered, open or struck; the envelopes are the whole case's."""
 
     key: case.CaseKey
     reader: Reader
@@ -144,11 +144,24 @@ class FakeLine:
         return self.readers[-1]
 
     def open_case(self, reader: Reader, told: Sequence[Told], urgency: Urgency = Urgency.ASKS_HELP, *, contact: bool = True) -> FakeCase:
-        key = case.new_case_key(random_id(), 1)
+        made = self._grant(reader, case.new_case_key(random_id(), 1), told[0] if told else Told(""), urgency)
+        for one in told:
+            made.tell(one)
+        if contact:
+            self.reach(made)
+        return made
+
+    def next_epoch(self, before: FakeCase) -> FakeCase:
+        """What a strike of somebody else brings: a new key, a new grant, the same conversation."""
+        made = self._grant(before.reader, case.new_case_key(before.key.case_id, before.key.epoch + 1), Told(""), Urgency.ASKS_HELP)
+        made.envelopes, made.answers = before.envelopes, before.answers
+        return made
+
+    def _grant(self, reader: Reader, key: case.CaseKey, told: Told, urgency: Urgency) -> FakeCase:
         grant_id = random_id()
         stub = plaintexts.Stub(
             case=key.case_id,
-            epoch=1,
+            epoch=key.epoch,
             grant=grant_id,
             designation="teal heron",
             urgency=urgency.value,
@@ -156,8 +169,8 @@ class FakeLine:
             country="Mexico",
             agency_kinds=("police",),
             child="unknown",
-            language=told[0].language if told else "es",
-            translation="practice" if told and told[0].translation else "none",
+            language=told.language,
+            translation="practice" if told.translation else "none",
             rank=0,
             key_file_sha256="",
             card=CARD,
@@ -166,11 +179,7 @@ class FakeLine:
         )
         row = case.grant(key, case.ReaderKey(reader.key.person, reader.recipient, CARD, 0), grant_id, self.release_recipient, stub)
         made = FakeCase(key, reader, grant_id, row.key_file, age.unseal(row.stub, self.release))
-        self.cases[key.case_id] = made
-        for one in told:
-            made.tell(one)
-        if contact:
-            self.reach(made)
+        self.cases[grant_id] = made
         return made
 
     def reach(self, at: FakeCase) -> None:
@@ -236,19 +245,30 @@ class FakeLine:
         if reader is None:
             return JSONResponse({}, 401)
         mine = [c for c in self.cases.values() if c.reader is reader]
-        rows = [{"grant": c.grant, "case": c.key.case_id, "epoch": c.key.epoch, "state": c.state, "stub": b64(c.stub)} for c in mine]
+        rows = [
+            {
+                "grant": c.grant,
+                "case": c.key.case_id,
+                "epoch": c.key.epoch,
+                "state": c.state,
+                "stub": "" if c.state == "struck" else b64(c.stub),
+            }
+            for c in mine
+        ]
         return JSONResponse({"cases": rows})
 
     async def _case(self, request: Request) -> Response:
         reader = self._who(request)
         if reader is None:
             return JSONResponse({}, 401)
-        found = self.cases.get(request.path_params["case"])
-        if found is None or found.reader is not reader or found.state != "open":
-            return JSONResponse({"error": "not_yours"}, 403)
+        held = [c for c in self.cases.values() if c.key.case_id == request.path_params["case"] and c.reader is reader and c.state == "open"]
+        if not held:
+            return JSONResponse({"error": "no such case"}, 404)
+        epochs = {c.key.epoch for c in held}
         rows = [
             {"epoch": e.epoch, "seq": e.seq, "part": e.part.value, "day": e.day, "sha256": e.sha256, "sealed": b64(e.sealed)}
-            for e in found.envelopes
+            for e in held[0].envelopes
+            if e.epoch in epochs
         ]
         return JSONResponse({"envelopes": rows})
 
@@ -272,21 +292,22 @@ class FakeLine:
         use = signing.Use.OPEN if opening else signing.Use.ANSWER
         if not signing.verify(reader.verify_key, use, statement, base64.b64decode(act["signature"])):
             return "bad_signature", None
-        found = self.cases[act["case"]]
         if self.refuse:
             return self.refuse, None
-        if opening:
-            said = json.loads(statement)
-            if said["sha256"] != hashlib.sha256(found.key_file).hexdigest() or said["card"] != CARD or said["case"] != act["case"]:
-                return "not_yours", None
-            found.state = "open"
-            return "", age.unseal(found.key_file, self.release)
-        return self._take(found, statement), None
+        mine = [c for c in self.cases.values() if c.key.case_id == act["case"] and c.reader is reader and c.state != "struck"]
+        if not opening:
+            return self._take(max(mine, key=lambda c: c.key.epoch), statement), None
+        said = json.loads(statement)
+        named = [c for c in mine if hashlib.sha256(c.key_file).hexdigest() == said["sha256"]]
+        if len(named) != 1 or said["card"] != CARD or said["case"] != act["case"]:
+            return "not_yours", None
+        named[0].state = "open"
+        return "", age.unseal(named[0].key_file, self.release)
 
     def _take(self, found: FakeCase, statement: bytes) -> str:
         answer = plaintexts.read_answer(statement)
         newest = [e.sha256 for e in found.envelopes if e.part is Part.CONTACT][-1]
-        if answer.contact != newest or answer.sequence != len(found.answers) + 1:
+        if answer.contact != newest or answer.epoch != found.key.epoch or answer.sequence != len(found.answers) + 1:
             return "stale"
         _, contact = plaintexts.read_contact_inner(age.unseal(answer.inner, self.delivery), found.key.case_id)
         found.answers.append({"text": answer.text.reveal(), "to": contact.address.reveal(), "size": len(statement)})

@@ -253,6 +253,24 @@ def test_back_leads_to_the_list_and_no_case_stands_in_the_address(page: Page, li
     expect(page.locator("h1")).to_have_text("Your cases")
 
 
+def test_every_epoch_of_a_case_is_one_case_and_answers_go_to_the_newest(page: Page, line: FakeLine, ana: Reader) -> None:
+    first = line.open_case(ana, [spanish_tip()])
+    second = line.next_epoch(first)
+    second.tell(Told("Nos mueven hoy."))
+    line.reach(second)
+    log_in(page, line, ana)
+    expect(page.locator("[data-case]")).to_have_count(1)
+    page.click("[data-case]")
+    page.click("text=Open this case")
+    expect(page.locator(".message")).to_have_count(2)
+    expect(page.locator("[role=alert]")).to_have_text("")
+    assert (first.state, second.state, len(line.acts)) == ("open", "open", 2)
+    page.fill("#answer", "We read it.")
+    page.click("text=Send answer")
+    expect(page.locator(".result")).to_have_text("Your answer is on its way.")
+    assert [a["text"] for a in second.answers] == ["We read it."]
+
+
 @pytest.mark.parametrize("when", ["listed", "reading"])
 def test_a_struck_case_shows_nothing_more(page: Page, line: FakeLine, ana: Reader, when: str) -> None:
     found = line.open_case(ana, [spanish_tip()])
