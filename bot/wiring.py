@@ -143,7 +143,7 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
         return settings.slots.next_urgent(now) if urgent else settings.slots.next_slot(now)
 
     timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
-    talk = Talk(store, keys, clock, vetters, ears, phrases, reading_plan(settings.slots), timing)
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing)
     pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm)
     offers = Offers(store, keys, clock, vetters, atlas, slot, alarm)
     answering = Answering(keys, clock, ears.detector, translator, phrases)
@@ -173,8 +173,8 @@ def reading_plan(slots: Slots) -> Callable[[int], Plan]:
     """When a person reads (R5): the next slot and the time a reader has (SLA, DESIGN 4), on the line's own clock."""
 
     def plan(now_ms: int) -> Plan:
-        by = slots.next_slot(now_ms) + READ_WITHIN_MS
-        return Plan(slots.local(by).strftime("%H:%M"), awake=True)
+        slot = slots.next_slot(now_ms)
+        return Plan(slots.local(slot + READ_WITHIN_MS).strftime("%H:%M"), awake=slot - now_ms <= READ_WITHIN_MS)
 
     return plan
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from handlers.designation import designation
 from handlers.memory import Safety, State
+from handlers.phrases import Phrase
 from handlers.ports import Entropy
 from handlers.reading import Read
 from handlers.roster import Member
@@ -129,8 +130,10 @@ def worker_leaf(keys: WorkerKeys, entry: Entry) -> bytes:
 
 
 def pull(state: State) -> bool:
-    """Whether an answer waits until the source writes: always with a shared or borrowed phone, after 9, and for a survivor who has not said
-    that the phone is only hers. A community member who wrote about others is answered."""
+    """Whether an answer waits until the source writes: with a shared or borrowed phone, after 9, on a vessel (F4 promises it), and for a
+    survivor who has not said that the phone is only hers. A community member who wrote about others is answered."""
+    if Phrase.F4 in state.asked:
+        return True
     if state.safety in FREE:
         return False
     return state.safety is not Safety.UNKNOWN or state.about_self

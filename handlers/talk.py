@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from handlers.conversation import Heard, Plan, Say, Turn, advance, pending
+from handlers.conversation import Heard, Plan, Say, Turn, advance, overtaken, pending
+from handlers.facts import place_known
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Vetters, members, spellings
 from handlers.thread import Thread, read_thread
 from handlers.understanding import Understanding, Understood
+from routing.people import Atlas
 from sealing import plaintexts
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
@@ -49,6 +51,7 @@ class Talk:
     keys: WorkerKeys
     clock: Clock
     vetters: Vetters
+    atlas: Atlas
     understanding: Understanding
     phrases: Phrases
     plan: Callable[[int], Plan]
@@ -65,19 +68,28 @@ class Talk:
             return
         message = plaintexts.read_inbound(self.keys.open(Purpose.INTAKE, row.epoch, row.sealed))  # (1)
         tag = await asyncio.to_thread(self.keys.index_tag, message.channel, message.address.reveal())
-        async with self.store.begin() as tx:
-            stored = await tx.thread(tag)
-        thread = read_thread(self.keys, stored)
+        stored, thread = await self._remembered(tag)
         now = self.clock.now_ms()
         asked = pending(thread.state, now)
         understood = await self.understanding.quick(message.text, thread.state.language, asked, spellings(found))  # (2)
-        heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet)
+        known = place_known([understood.assessment], self.atlas)
+        heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet, known)
         state, turn = advance(thread.state, heard, now, self.plan(now))  # (3)
         questions = dict(thread.asked) if asked is None else {**thread.asked, row.id: asked}
         new = Thread(state, questions, thread.last_sending)
         async with self.store.begin() as tx:
             held = stored or ThreadRow(tag, None, 0, 0, b"")
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
+
+    async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread]:
+        """A text of ours that has not left yet was never seen: its question is not the one that this message answers."""
+        async with self.store.begin() as tx:
+            stored = await tx.thread(tag)
+            thread = read_thread(self.keys, stored)
+            last = None if thread.last_sending is None else await tx.sending(thread.last_sending)
+        if last is not None and last.state is SendingState.DUE:
+            thread = replace(thread, state=overtaken(thread.state))
+        return stored, thread
 
     async def _commit(
         self,
@@ -120,11 +132,11 @@ class Talk:
         await tx.enqueue(TaskKind.SEAL, case_id, due)
 
     async def _answer(self, tx: Tx, row: InboundRow, message: Inbound, thread: Thread, turn: Turn) -> str | None:
+        if thread.last_sending is not None and (turn.say or thread.state.safety is Safety.SILENT):
+            # One message in flight per address (R6): what has not left yet is overtaken by the newer one, or by silence.
+            await tx.move_sending(thread.last_sending, SendingState.DUE, SendingState.SHELVED)
         if not turn.say:
             return None
-        if thread.last_sending is not None:
-            # One message in flight per address (R6): what has not left yet is overtaken by the newer one.
-            await tx.move_sending(thread.last_sending, SendingState.DUE, SendingState.SHELVED)
         text = "\n".join(self._say(say, thread.state) for say in turn.say)
         plaintext = plaintexts.outgoing(Outgoing(message.channel, message.address, Sensitive(text)))
         epoch, sealed = self.keys.seal(Purpose.DELIVERY, plaintext)

@@ -1,0 +1,59 @@
+"""What all tests share: no network in the pure rooms, and a last line that says what ran on what."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from translations.packages import provision
+from translations.selftest import score
+
+PURE_ROOMS = ("triage", "routing", "sealing")
+ROOT = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        room = item.path.relative_to(ROOT).parts[0]
+        if room in PURE_ROOMS and item.get_closest_marker("enable_socket") is None:
+            item.add_marker(pytest.mark.disable_socket)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests ran on which engine and in a browser, and how many were left out for want of one."""
+    ran: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        if report.when != "call":
+            continue
+        ran["all"] += 1
+        for engine in ("sqlite", "postgres"):
+            ran[engine] += engine in report.nodeid.partition("[")[2]
+        ran["browser"] += "browser" in report.keywords
+    skipped = len(terminalreporter.getreports("skipped"))
+    without = sum("browser" in report.keywords for report in terminalreporter.getreports("skipped"))
+    terminalreporter.write_line(
+        f"{ran['all']} tests ran: {ran['sqlite']} on SQLite, {ran['postgres']} on PostgreSQL, {ran['browser']} in Chromium. "
+        f"{skipped} were skipped, {without} of them for want of a browser."
+    )
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The two small real translation packages beside the repository. CI without them fails."""
+    folder = Path(os.environ.get("TIPLINE_TEST_MODELS", ROOT.parent.parent / "shared" / "models"))
+    if not any(folder.glob("*.argosmodel")):
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI has no translation packages: ../shared/models or TIPLINE_TEST_MODELS")
+        pytest.skip("no translation packages (../shared/models, TIPLINE_TEST_MODELS)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packs(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A packs folder with the practice packages, really added: unpacked, pinned, self-tested."""
+    folder = tmp_path_factory.mktemp("line") / "packs"
+    provision(folder, [models], score)
+    return folder

@@ -1,0 +1,235 @@
+"""A whole line in one process: real storage, sealing, triage, routing and conversation; a clock that is set; an outbox in a list."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from bot.atlas import gazetteer_places, load_atlas
+from bot.enrol import enrol
+from bot.files import load_lexicons
+from bot.practice_line import WORLD
+from bot.practice_roster import practice_cards, practice_people
+from bot.wiring import SystemEntropy, reading_plan
+from handlers.acts import Acts
+from handlers.answering import Answering
+from handlers.delivery import Offers, Sends
+from handlers.intake import Acceptor
+from handlers.phrases import Phrase
+from handlers.pipeline import Pipeline
+from handlers.ports import SendResult, Translator
+from handlers.roster import Vetters
+from handlers.slots import Slots
+from handlers.talk import Talk, Timing
+from handlers.understanding import Understanding
+from routing.cards import card_bytes
+from routing.people import Atlas, Card
+from sealing import age, custody, plaintexts, signing
+from sealing.card import SignedCard
+from sealing.case import sha256
+from sealing.custody import Entry, EntryKind
+from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
+from sealing.passphrase import PersonKey
+from sealing.rows import Accepted, ActRow, GrantRow, GrantState, Handout, Part, Purpose, Task, TaskKind
+from storage.desk_store import DeskReads
+from storage.engine import Database, open_database
+from storage.intake import SqlIntake
+from storage.queue import SqlQueue
+from storage.store import SqlStore
+from translations.detect import LanguageDetector
+from translations.phrases import Catalog
+from triage.language import Translation
+from triage.places import Gazetteer
+from triage.sensitive import Sensitive
+from triage.tip import Inbound
+
+LANGUAGES = ("en", "es")
+CHANNEL = "handset"
+
+
+class SetClock:
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def now_ms(self) -> int:
+        return self.now
+
+
+class NoTranslator:
+    """A line without language packages: untranslated is an answer."""
+
+    async def translate(self, text: Sensitive[str], source: str, target: str) -> Translation | None:
+        return None
+
+
+@dataclass
+class Outbox:
+    """handlers.ports.Sender that keeps what would leave."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    async def send(self, address: Sensitive[str], text: Sensitive[str]) -> SendResult:
+        self.sent.append((address.reveal(), text.reveal()))
+        return SendResult.SENT
+
+
+@dataclass
+class TestLine:
+    __test__ = False
+
+    home: Path
+    database: Database
+    clock: SetClock
+    keys: WorkerKeys
+    acceptor: Acceptor
+    store: SqlStore
+    queue: SqlQueue
+    reads: DeskReads
+    handlers: Mapping[TaskKind, Callable[[Task], Awaitable[None]]]
+    outbox: Outbox
+    cards: Mapping[str, Card]
+    person_keys: Mapping[str, PersonKey]
+    atlas: Atlas
+    vetters: Vetters
+    vetter_seeds: tuple[str, ...]
+    alarms: list[StrEnum]
+    said: list[StrEnum]
+    talk: Talk
+
+    async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
+        """Accepted and conversed; nothing else that is due later happens."""
+        at = datetime.fromtimestamp(self.clock.now / 1000, UTC)
+        message = Inbound(CHANNEL, Sensitive(phone), Sensitive(text), provider_id or secrets.token_hex(8), at)
+        accepted = await self.acceptor.accept(message)
+        await self.run()
+        return accepted
+
+    async def run(self) -> None:
+        """Every task that is due now, until none is."""
+        while (task := await self.queue.claim(list(self.handlers))) is not None:
+            await self.handlers[task.kind](task)
+
+    async def later(self, seconds: float) -> None:
+        self.clock.now += int(seconds * 1000)
+        await self.run()
+
+    async def cases(self) -> list[str]:
+        return await self.store.case_ids()
+
+    async def grants(self, case_id: str) -> list[GrantRow]:
+        async with self.store.begin() as tx:
+            return list(await tx.grants(case_id))
+
+    async def released(self, case_id: str) -> set[str]:
+        """Who has ever been shown or given this case."""
+        return {g.person_id for g in await self.grants(case_id) if g.person_id is not None}
+
+    async def act(self, person: str, case_id: str, kind: str, signature: bytes, sealed: bytes) -> dict[str, object]:
+        """Taken down and judged; the handout, opened with the person's key."""
+        act = ActRow(secrets.token_hex(16), person, case_id, kind, signature, sealed)
+        assert await self.reads.add_act(act)
+        await self.run()
+        handout = await self.reads.take_handout(act.id, person)
+        assert isinstance(handout, Handout)
+        return age.read_json(age.unseal(handout.sealed, self.person_keys[person].identity), "handout")
+
+    def open_body(self, grant: GrantRow, person: str) -> bytes:
+        fingerprint = SignedCard(card_bytes(self.cards[person])).fingerprint()
+        return Entry(self.clock.now // 3_600_000, EntryKind.OPEN, grant.case_id, sha256(grant.key_file), fingerprint).body()
+
+    async def open(self, grant: GrantRow, person: str) -> dict[str, object]:
+        body = self.open_body(grant, person)
+        signature = signing.sign(self.person_keys[person].sign_seed, signing.Use.OPEN, body)
+        return await self.act(person, grant.case_id, "open", signature, age.seal(body, self.keys.recipient(Purpose.GATE)[1]))
+
+    def case_identity(self, handed: Mapping[str, object], person: str) -> str:
+        text = age.unseal(base64.b64decode(str(handed["key_file"])), self.person_keys[person].identity)
+        return plaintexts.read_key_file(text)[2]
+
+    async def read(self, case_id: str, identity: str) -> list[dict[str, object]]:
+        async with self.store.begin() as tx:
+            stored = await tx.envelopes(case_id)
+        parts: list[dict[str, object]] = []
+        for envelope in stored:
+            if envelope.part is Part.NOTE:
+                continue
+            try:
+                opened = age.unseal(envelope.sealed, identity)
+            except age.OpenError:
+                continue
+            parts.append({**age.read_json(opened, envelope.part.value), "sha256": envelope.sha256})
+        return parts
+
+    async def leaves(self) -> list[custody.Entry]:
+        return [custody.read_leaf(leaf)[0] for leaf in await self.store.leaves()]
+
+    async def open_first(self, case_id: str) -> tuple[str, str]:
+        """Opens the offered grant of a case: (person, case identity)."""
+        grant = next(g for g in await self.grants(case_id) if g.state is GrantState.OFFERED)
+        assert grant.person_id is not None
+        handed = await self.open(grant, grant.person_id)
+        assert handed["result"] == "opened", handed
+        return grant.person_id, self.case_identity(handed, grant.person_id)
+
+
+@asynccontextmanager
+async def practice_line(
+    home: Path, url: str, *, translator: Translator | None = None, people: frozenset[str] | None = None
+) -> AsyncIterator[TestLine]:
+    """`url`: a migrated database. `people`: a smaller roster of the practice world."""
+    clock = SetClock(int(datetime.now(UTC).timestamp() * 1000))
+    make_secrets(home / "secrets", secrets.token_bytes)
+    keys = load_worker(home / "secrets" / "worker")
+    database, outbox, entropy = open_database(url), Outbox(), SystemEntropy()
+    store, atlas = SqlStore(database), load_atlas(WORLD)
+    world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
+    person_keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
+    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in person_keys.items()}
+    cards = {
+        card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public) if people is None or card.person in people
+    }
+    pairs = [signing.generate() for _ in range(2)]
+    vetters = Vetters(
+        {signing.fingerprint(v): v for _, v in pairs}, {signing.fingerprint(v): str(n) for n, (_, v) in enumerate(pairs)}, False
+    )
+    for card in cards.values():
+        signed = SignedCard(card_bytes(card))
+        for seed, _ in pairs:
+            signed = signed.signed_by(seed)
+        await enrol(signed, store, keys, vetters, atlas, datetime.now(UTC), practice=True)
+    alarms: list[StrEnum] = []
+    said: list[StrEnum] = []
+    translate = translator or NoTranslator()
+    slots = Slots((), "UTC", 5)
+    ears = Understanding(LanguageDetector(LANGUAGES), translate, load_lexicons(), Gazetteer(gazetteer_places(atlas)), LANGUAGES)
+    phrases = Catalog.load(phrase.value for phrase in Phrase)
+
+    def slot(now: int, urgent: bool) -> int:
+        return slots.next_urgent(now) if urgent else slots.next_slot(now)
+
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000))
+    handlers = {
+        TaskKind.CONVERSE: talk.converse,
+        TaskKind.FORGET_THREAD: talk.forget_thread,
+        TaskKind.SEAL: Pipeline(store, keys, clock, entropy, vetters, ears, atlas, slot, alarms.append).seal,
+        TaskKind.OFFER: Offers(store, keys, clock, vetters, atlas, slot, alarms.append).offer,
+        TaskKind.ACT: Acts(
+            store, keys, clock, vetters, atlas, Answering(keys, clock, ears.detector, translate, phrases), said.append
+        ).carry_out,
+        TaskKind.SEND: Sends(store, keys, {CHANNEL: outbox}).send,
+    }
+    acceptor = Acceptor(SqlIntake(database, clock), load_web(home / "secrets" / "web"), clock, entropy)
+    try:
+        yield TestLine(
+            home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), handlers, outbox, cards,
+            person_keys, atlas, vetters, tuple(seed for seed, _ in pairs), alarms, said, talk,
+        )  # fmt: skip
+    finally:
+        await database.close()
