@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 # Without the networking flags Chromium asks Google's hosts at every start.
 FLAGS = [
@@ -20,6 +21,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+PHONE = (360, 740)
+LAPTOP = (1280, 800)
 
 
 def find_chromium() -> str | None:
@@ -40,3 +44,24 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Screenshots at both widths, where TIPLINE_SHOTS names a folder."""
+    if folder := os.environ.get("TIPLINE_SHOTS"):
+        for width, height in (PHONE, LAPTOP):
+            page.set_viewport_size({"width": width, "height": height})
+            page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+
+
+def check_fits(page: Page) -> None:
+    """At 360 px nothing stands out sideways, and whatever is tapped is at least 44 px."""
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE[0]
+    tapped = page.locator("button:visible, input:visible, textarea:visible, summary:visible")
+    for i in range(tapped.count()):
+        box = tapped.nth(i).bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert box["width"] >= 44
+    page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})

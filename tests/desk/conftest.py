@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import chromium
+from sealing import passphrase
+from tests.browser import LAPTOP, chromium
+from tests.desk.fake import PRACTICE, FakeCase, FakeLine, serving
+from tests.desk.tips import Reader
 
 __all__ = ["chromium"]
 
@@ -29,3 +34,63 @@ def node_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if done.returncode != 0:
         give_up("npm ci failed (no registry?): " + done.stderr[-300:])
     return tree
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[FakeLine]:
+    line = FakeLine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passphrase, "LOG_N", 10)  # a second less at each log-in; test_open_js unlocks the real work factors
+        line.enrol("Ana Practice", "Harbour Trust")
+        line.enrol("Béla Practice", "Border Office")
+    with serving(line):
+        yield line
+
+
+@pytest.fixture
+def line(served: FakeLine) -> FakeLine:
+    """Empty of cases and texts, all well."""
+    served.cases.clear()
+    served.acts.clear()
+    served.handouts.clear()
+    served.texts.clear()
+    served.replies.clear()
+    served.refuse, served.down, served.expired, served.practice = "", False, False, True
+    return served
+
+
+@pytest.fixture
+def ana(line: FakeLine) -> Reader:
+    return line.readers[0]
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": LAPTOP[0], "height": LAPTOP[1]})
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose every error, and whatever its policy refuses, fails the test; an answer that is no 200 is not an error."""
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" and not m.text.startswith("Failed to load resource") else None)
+    yield page
+    assert errors == []
+
+
+def log_in(page: Page, line: FakeLine, reader: Reader) -> None:
+    page.goto(f"{line.origin}/desk#practice={PRACTICE}")
+    page.click(f"[data-person='{reader.key.person}']")
+    expect(page.locator("h1")).to_have_text("Your cases", timeout=20_000)
+
+
+def open_case(page: Page, line: FakeLine, found: FakeCase) -> None:
+    log_in(page, line, found.reader)
+    page.click(f"[data-case='{found.key.case_id}']")
+    page.click("text=Open this case")
+    expect(page.locator(".message").first).to_be_visible()

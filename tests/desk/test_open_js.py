@@ -14,7 +14,8 @@ import pytest
 
 from sealing import age, custody, passphrase, plaintexts, signing
 from sealing.rows import Envelope
-from tests.desk.fake import CARD, FakeCase, FakeLine, Told, b64, new_reader, random_id, spanish_tip
+from tests.desk.fake import CARD, FakeCase, FakeLine, b64
+from tests.desk.tips import Told, new_reader, random_id, spanish_tip
 
 RUNNER = """
 import { createInterface } from "node:readline";
