@@ -93,12 +93,18 @@ class Database:
         self._listeners.remove(listener)
 
     async def migrate(self) -> None:
-        """Brings the tables to the newest version. Of several processes that start at once, one does it and the others wait."""
-        async with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '10min'"))
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
+        """Brings the tables to the newest version. Of several processes that start at once, one does it and the others wait.
+
+        All or nothing. Raises StorageDown.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    await connection.execute(text("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '10min'"))
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                await connection.run_sync(_upgrade)
+        except FAULTS as fault:
+            raise down(fault) from None
 
     async def compact(self) -> None:
         """SQLite: empties the write-ahead log, where deleted rows live on. PostgreSQL: leaves that to its own checkpoints."""

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+GIVEN = "TIPLINE_TEST_POSTGRES"
+
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """URL of a server, with the right to create databases in it. Fails, and never skips, when it cannot start."""
-    given = os.environ.get("TIPLINE_TEST_POSTGRES")
+    given = os.environ.get(GIVEN)
     if given is not None:
         yield given
         return

@@ -99,6 +99,21 @@ async def test_a_server_that_is_away_is_down(tmp_path: Path) -> None:
     with pytest.raises(StorageDown):
         async with database.begin():
             pytest.fail("opened")
+    with pytest.raises(StorageDown):
+        await database.migrate()
+    await database.close()
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_cannot_be_opened_or_is_no_database_is_down(tmp_path: Path) -> None:
+    with pytest.raises(StorageDown) as fault:
+        open_database(sqlite_url(tmp_path / "nowhere" / "tips.db"))
+    assert str(fault.value) == "FileNotFoundError"
+    (tmp_path / "tips.db").write_bytes(b"something else" * 500)
+    database = open_database(sqlite_url(tmp_path / "tips.db"))
+    for refused in (database.migrate, database.compact):
+        with pytest.raises(StorageDown):
+            await refused()
     await database.close()
 
 
