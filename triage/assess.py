@@ -1,0 +1,134 @@
+"""What triage makes of a text and its translation.
+
+Every lexicon reads the original (people mix languages), the English one reads the translation. What only the translation says may add a
+place, a name, an official, a kind, a danger, a child; it lifts nothing and calls nothing spam or out of scope.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from triage import entities, mentions, officials
+from triage.kinds import COULD_INVOLVE_CHILD, child, child_reasons, kinds
+from triage.lexicon import Lexicon
+from triage.names import RosterNames
+from triage.places import Gazetteer
+from triage.study import Study, study
+from triage.tip import Asked, Assessment, Child, Entity, EntityType, Kind, Of, Reason, Urgency
+
+__all__ = ["assess"]
+
+_SERIOUS = ("danger.", "indicator.", "kind.", "official.", "rank.")
+"""A text with one of these is a tip, whatever else it says."""
+_NOT_SHOWN = ("official.", "child.yes", "relation.", "greeting")
+"""Findings whose reasons depend on more than the words."""
+_LINK = re.compile(r"https?://|www\.|\bt\.me/|\bbit\.ly/|\bwa\.me/", re.IGNORECASE)
+_MAP_LINK = re.compile(r"maps\.|/maps|goo\.gl|what3words|osm\.org|openstreetmap|waze", re.IGNORECASE)
+
+
+def assess(
+    text: str,
+    translation: str | None,
+    lexicons: Sequence[Lexicon],
+    gazetteer: Gazetteer,
+    roster: RosterNames,
+    asked: Asked | None = None,
+    regions: tuple[str, ...] = (),
+) -> Assessment:
+    """Never raises, whatever the text. `regions`: ISO 3166 codes in which a phone number without + may be valid."""
+    original = study(text, Of.ORIGINAL, asked, lexicons, gazetteer, roster)
+    studies = [original]
+    if translation is not None:
+        english = [lexicon for lexicon in lexicons if lexicon.language == "en"]
+        studies.append(study(translation, Of.TRANSLATION, asked, english, gazetteer, roster))
+    offices = [officials.offices(s) for s in studies]
+    codes = {f.code for s in studies for f in s.found}
+    is_child = child(studies)
+    found_kinds = kinds(codes, is_child)
+    about_self = any(_about_self(s) for s in studies)
+    greeting = _only(original, "greeting")
+    urgency = _urgency(original, codes, found_kinds, about_self=about_self, nothing=greeting or not _speaks(original))
+    places = [p for s, o in zip(studies, offices, strict=True) for p in mentions.places(s, o)]
+    names = [n for s, o in zip(studies, offices, strict=True) for n in mentions.names(s, o)]
+    return Assessment(
+        urgency=urgency,
+        kinds=found_kinds,
+        child=is_child,
+        officials=officials.merged(
+            officials.as_officials(studies[0], offices[0]),
+            officials.as_officials(studies[1], offices[1]) if len(studies) > 1 else (),
+        ),
+        places=tuple(places),
+        names=tuple(names),
+        entities=_entities(original, regions, offices[0]),
+        reasons=tuple(r for s, o in zip(studies, offices, strict=True) for r in _reasons(s, o)),
+        about_self=about_self,
+        vessel=any(code.startswith("vessel") for code in codes),
+        greeting=greeting,
+        could_involve_child=is_child is Child.UNKNOWN
+        and (
+            not COULD_INVOLVE_CHILD.isdisjoint(found_kinds)
+            or urgency in (Urgency.DANGER_NOW, Urgency.ASKS_HELP)
+            or any(code.startswith("help.") for code in codes)
+        ),
+    )
+
+
+def _speaks(study: Study) -> bool:
+    return bool(study.words)
+
+
+def _only(study: Study, code: str) -> bool:
+    """Every word belongs to findings of this code."""
+    covered = {i for f in study.where(lambda c: c == code) for i in range(f.first, f.last)}
+    return bool(study.words) and len(covered) == len(study.words)
+
+
+def _about_self(study: Study) -> bool:
+    """A word for oneself ("me", "nos", "my" but not "my sister") inside what was found, or words that say so on their own."""
+    of_kin = {at - 1 for at in study.covered("kin")} | study.covered("kin")
+    oneself = study.covered("self.word") - of_kin
+    told = [f for f in study.starting("danger.", "help.", "indicator.", "kind.") if f.code != "help.for_other"]
+    return bool(study.starting("self.victim")) or any(not oneself.isdisjoint(range(f.first, f.last)) for f in told)
+
+
+def _urgency(original: Study, codes: set[str], found_kinds: Sequence[Kind], *, about_self: bool, nothing: bool) -> Urgency:
+    """The first that fits. Missing a danger is worse than a false one, and a tip that is called spam is worse than spam among the tips."""
+    own = {f.code for f in original.found}
+    serious = bool(found_kinds) or any(code.startswith(_SERIOUS) for code in codes)
+    if not serious and (nothing or any(code.startswith("out.") for code in own)):
+        return Urgency.OUT_OF_SCOPE
+    asks = any(code.startswith("help.") for code in codes)
+    confined = "danger.locked_in" in codes
+    hurt = not codes.isdisjoint(("indicator.violence", "indicator.threats"))
+    now = any(code.startswith("danger.") and code != "danger.locked_in" for code in codes)
+    if now or ((confined or hurt) and asks) or (confined and (about_self or "own_kin" in codes)):
+        return Urgency.DANGER_NOW
+    if asks or about_self:
+        return Urgency.ASKS_HELP
+    if not serious and _is_spam(original, own):
+        return Urgency.SPAM
+    if any(code.startswith("time.") for code in codes):
+        return Urgency.TIME_CRITICAL
+    return Urgency.GENERAL_TIP
+
+
+def _is_spam(study: Study, codes: set[str]) -> bool:
+    if any(code.startswith("spam.") for code in codes):
+        return True
+    tip = any(code.startswith(("sector.", "child.yes", "vessel", "time.")) for code in codes) or bool(study.places or study.people)
+    return not tip and study.asked is None and bool(_LINK.search(study.text)) and not _MAP_LINK.search(study.text)
+
+
+def _entities(study: Study, regions: Sequence[str], offices: Sequence[officials.Office]) -> tuple[Entity, ...]:
+    found = [*entities.phones(study.text, regions), *entities.age_entities(study)]
+    found += [Entity(EntityType.PLACE, p.text, p.start, p.end) for p in mentions.places(study, offices)]
+    found += [Entity(EntityType.NAME, n.text, n.start, n.end) for n in mentions.names(study, offices)]
+    return tuple(sorted(found, key=lambda e: (e.start, e.end, e.type)))
+
+
+def _reasons(study: Study, offices: Sequence[officials.Office]) -> list[Reason]:
+    plain = [study.reason(f) for f in study.found if not f.cue and not f.code.startswith(_NOT_SHOWN)]
+    found = {*plain, *child_reasons(study), *officials.reasons(study, offices)}
+    return sorted(found, key=lambda r: (r.start, r.end, r.code))

@@ -1,0 +1,90 @@
+"""Places and names of a text as mentions, with the regions and people that bear them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from triage.names import PARTICLES, name_from
+from triage.officials import Office
+from triage.study import Study
+from triage.tip import Asked, NameMention, PlaceMention
+
+_AFTER_TITLE, _BEFORE_TITLE = 5, 3
+"""How many words from a title a single name of the roster still counts."""
+_SHORT_ANSWER = 12
+
+
+def places(study: Study, offices: Sequence[Office]) -> list[PlaceMention]:
+    """Every place of the atlas that is not (part of) a person's name. Places the atlas does not know have no regions."""
+    persons = [o.name for o in offices if o.name is not None]
+    persons += [(first, last) for first, (last, _) in study.people.items() if last - first > 1]
+    of_persons = {i for span in persons for i in range(*span)}
+    found = {(first, last): regions for first, (last, regions) in study.places.items() if not of_persons.issuperset(range(first, last))}
+    unknown = [o.place for o in offices if o.place is not None]
+    unknown += _cued(study, "cue.place")
+    if study.asked is Asked.PLACE and not found and _says_something(study):
+        unknown.append((0, len(study.words)))
+    taken = {i for span in found for i in range(*span)}
+    found |= {span: () for span in unknown if taken.isdisjoint(range(*span))}
+    return [PlaceMention(study.cut(*span), regions, *study.span(*span), study.of) for span, regions in sorted(found.items())]
+
+
+def _cued(study: Study, cue: str) -> list[tuple[int, int]]:
+    """Capitalised words right after a cue ("the town of", "se llama")."""
+    spans = []
+    for found in study.where(lambda code: code == cue):
+        last = name_from(study.words, found.last, study.common, study.names, apart=False) if found.last < len(study.words) else None
+        if last is not None and study.words[found.last].sentence == study.words[found.last - 1].sentence:
+            spans.append((found.last, last))
+    return spans
+
+
+def _says_something(study: Study) -> bool:
+    """Not a mere yes, no, digit, "don't know" or greeting."""
+    empty = study.covered("answer.empty", "greeting")
+    words = [w.text for i, w in enumerate(study.words) if i not in empty]
+    return any(w.isalpha() and len(w) > 1 and w not in study.common for w in words)
+
+
+def names(study: Study, offices: Sequence[Office]) -> list[NameMention]:
+    """Whole names of the roster anywhere, parts of them near a title or in the answer to "who must not hear of this", and other names."""
+    found: dict[tuple[int, int], frozenset[str]] = {(first, last): people for first, (last, people) in study.people.items()}
+    others = {o.name for o in offices if o.name is not None} | set(_cued(study, "cue.name")) | set(_answered(study))
+    owner = {i: span for span in others for i in range(*span)}
+    taken = {i for span in found for i in range(*span)}
+    for at in sorted(_near_titles(study, offices) | owner.keys()):
+        if at not in taken and (people := study.roster.part(study.words[at])):
+            span = owner.get(at, (at, at + 1))
+            found[span] = found.get(span, frozenset()) | people
+    taken |= {i for span in found for i in range(*span)}
+    found |= {span: frozenset() for span in others if taken.isdisjoint(range(*span))}
+    return [NameMention(study.cut(*span), tuple(sorted(people)), *study.span(*span), study.of) for span, people in sorted(found.items())]
+
+
+def _near_titles(study: Study, offices: Sequence[Office]) -> set[int]:
+    """Words close to a title or office, or all words of the answer to "who must not hear of this"."""
+    if study.asked is Asked.WHO_NOT:
+        return set(range(len(study.words)))
+    in_place = {i for first, (last, _) in study.places.items() if last - first > 1 for i in range(first, last)}
+    titles = [(o.first, o.last) for o in offices] + [(f.first, f.last) for f in study.where(lambda c: c in ("title", "courtesy"))]
+    near: set[int] = set()
+    for first, last in titles:
+        before = range(max(0, first - _BEFORE_TITLE), first)
+        after = range(last, min(last + _AFTER_TITLE, len(study.words)))
+        near |= {i for i in (*before, *after) if study.words[i].sentence == study.words[first].sentence}
+    return {i for i in near - in_place if study.words[i].text not in study.common}
+
+
+def _answered(study: Study) -> list[tuple[int, int]]:
+    """In a short answer to "who must not hear of this": runs of words that are no known words."""
+    if study.asked is not Asked.WHO_NOT or len(study.words) > _SHORT_ANSWER:
+        return []
+    spans: list[tuple[int, int]] = []
+    for at, word in enumerate(study.words):
+        if not word.text.isalpha() or len(word.text) < 2 or word.text in study.known or word.text in PARTICLES or at in study.places:
+            continue
+        if spans and spans[-1][1] == at and not word.apart and not word.first:
+            spans[-1] = (spans[-1][0], at + 1)
+        else:
+            spans.append((at, at + 1))
+    return spans
