@@ -80,7 +80,7 @@ class Pipeline:
         return Waiting(case, row, read_thread(self.keys, row), inbound, found)
 
     def _roster(self, waiting: Waiting) -> Roster:
-        return Roster(tuple(member.person for member in waiting.members.values()), self.atlas)
+        return Roster(tuple(member.person for member in waiting.members.values()), self.atlas, frozenset(self.vetters.keys))
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         state = waiting.thread.state
@@ -111,10 +111,11 @@ class Pipeline:
         epoch, _ = sealer.delivery
         sealed = SealedCase(waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries)
         async with self.store.begin() as tx:  # (6)
-            if await tx.seal(sealed, waiting.case.version):  # (1)
-                await self._forget_questions(tx, waiting)
-                await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
-                await tx.done(task)
+            if not await tx.seal(sealed, waiting.case.version):  # (1)
+                raise CaseMoved
+            await self._forget_questions(tx, waiting)
+            await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
+            await tx.done(task)
 
     async def _append(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""

@@ -149,7 +149,7 @@ class Talk:
         return self.phrases.say(say.phrase.value, state.language or "en", state.alphabet or "Latn", say.slots)
 
     async def forget_thread(self, task: Task) -> None:
-        """72 h of silence: the address's tag, its state and what never became a tip are gone."""
+        """72 h of silence: the address's tag, its state and what never became a tip are gone. One mark stays: who sent 9 is never answered."""
         async with self.store.begin() as tx:
             row = await tx.thread(task.ref)
             case = None if row is None or row.case_id is None else await tx.case(row.case_id)
@@ -158,7 +158,10 @@ class Talk:
                 await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, self.clock.now_ms() + FORGET_AFTER_MS)
             elif row is not None:
                 await tx.drop_inbound([waiting.id for waiting in await tx.inbound_of(task.ref)])
-                await tx.drop_thread(task.ref)
+                if read_thread(self.keys, row).state.safety is Safety.SILENT:
+                    await tx.save_thread(Thread(State(safety=Safety.SILENT)).sealed(self.keys, replace(row, case_id=None)))
+                else:
+                    await tx.drop_thread(task.ref)
             await tx.done(task)
 
 

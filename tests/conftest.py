@@ -11,6 +11,8 @@ import pytest
 from translations.packages import provision
 from translations.selftest import score
 
+pytest_plugins = ["tests.databases"]
+
 PURE_ROOMS = ("triage", "routing", "sealing")
 ROOT = Path(__file__).resolve().parent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -179,6 +180,37 @@ class TestLine:
         return grant.person_id, self.case_identity(handed, grant.person_id)
 
 
+@dataclass(frozen=True)
+class Enrolled:
+    """The practice people with keys that no passphrase protects, and the two vetters who signed for them."""
+
+    cards: Mapping[str, Card]
+    person_keys: Mapping[str, PersonKey]
+    vetters: Vetters
+    seeds: tuple[str, ...]
+
+    def vetters_file(self) -> str:
+        listed = [{"name": "practice", "agency": self.vetters.agencies[name], "verify": key} for name, key in self.vetters.keys.items()]
+        return json.dumps({"vetters": listed})
+
+
+async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: frozenset[str] | None = None) -> Enrolled:
+    world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
+    names = [name for name in practice_people(world) if people is None or name in people]
+    person_keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
+    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in person_keys.items()}
+    cards = {card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public) if card.person in names}
+    pairs = [signing.generate() for _ in range(2)]
+    by_name = {signing.fingerprint(verify): verify for _, verify in pairs}
+    vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False)
+    for card in cards.values():
+        signed = SignedCard(card_bytes(card))
+        for seed, _ in pairs:
+            signed = signed.signed_by(seed)
+        await enrol(signed, store, keys, vetters, atlas, datetime.now(UTC), practice=True)
+    return Enrolled(cards, person_keys, vetters, tuple(seed for seed, _ in pairs))
+
+
 @asynccontextmanager
 async def practice_line(
     home: Path, url: str, *, translator: Translator | None = None, people: frozenset[str] | None = None
@@ -189,21 +221,8 @@ async def practice_line(
     keys = load_worker(home / "secrets" / "worker")
     database, outbox, entropy = open_database(url), Outbox(), SystemEntropy()
     store, atlas = SqlStore(database), load_atlas(WORLD)
-    world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
-    person_keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
-    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in person_keys.items()}
-    cards = {
-        card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public) if people is None or card.person in people
-    }
-    pairs = [signing.generate() for _ in range(2)]
-    vetters = Vetters(
-        {signing.fingerprint(v): v for _, v in pairs}, {signing.fingerprint(v): str(n) for n, (_, v) in enumerate(pairs)}, False
-    )
-    for card in cards.values():
-        signed = SignedCard(card_bytes(card))
-        for seed, _ in pairs:
-            signed = signed.signed_by(seed)
-        await enrol(signed, store, keys, vetters, atlas, datetime.now(UTC), practice=True)
+    roster = await enrol_world(store, keys, atlas, people)
+    cards, person_keys, vetters = roster.cards, roster.person_keys, roster.vetters
     alarms: list[StrEnum] = []
     said: list[StrEnum] = []
     translate = translator or NoTranslator()
@@ -229,7 +248,18 @@ async def practice_line(
     try:
         yield TestLine(
             home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), handlers, outbox, cards,
-            person_keys, atlas, vetters, tuple(seed for seed, _ in pairs), alarms, said, talk,
+            person_keys, atlas, vetters, roster.seeds, alarms, said, talk,
         )  # fmt: skip
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def fresh_line(home: Path) -> AsyncIterator[TestLine]:
+    """On a new SQLite database in `home`."""
+    url = f"sqlite:///{home}/line.db"
+    database = open_database(url)
+    await database.migrate()
+    await database.close()
+    async with practice_line(home, url) as line:
+        yield line

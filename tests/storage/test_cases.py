@@ -13,7 +13,7 @@ from storage import tables
 from storage.engine import Database
 from storage.intake import SqlIntake
 from storage.store import SqlStore
-from tests.storage.conftest import SetClock
+from tests.databases import SetClock
 from tests.storage.rows import a_case, a_conversation, a_grant, a_message, a_sealing, an_envelope, an_id, count, sealed_case
 
 

@@ -15,7 +15,7 @@ from storage.engine import Database
 from storage.intake import SqlIntake
 from storage.queue import SqlQueue
 from storage.store import SqlStore
-from tests.storage.conftest import SetClock
+from tests.databases import SetClock
 from tests.storage.rows import a_case, a_conversation, a_message, a_sending, a_thread, an_id, count
 
 

@@ -14,7 +14,7 @@ from storage.desk_store import DeskReads
 from storage.engine import Database
 from storage.queue import SqlQueue
 from storage.store import SEEN_DAYS, EpochMismatch, SqlStore
-from tests.storage.conftest import SetClock
+from tests.databases import SetClock
 from tests.storage.rows import a_person, an_envelope, an_id, count, sealed_case
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, make_url, text
 from sealing.rows import StorageDown
 from storage import tables
 from storage.engine import Database, DatabaseUrlError, open_database
-from tests.storage.conftest import Servers, sqlite_url
+from tests.databases import Servers, sqlite_url
 from tests.storage.rows import a_person, count
 
 

@@ -14,7 +14,7 @@ from storage.engine import Database, open_database
 from storage.intake import BATCH, SqlIntake
 from storage.queue import SqlQueue
 from storage.store import SqlStore
-from tests.storage.conftest import Servers, SetClock
+from tests.databases import Servers, SetClock
 from tests.storage.rows import a_message, an_id, count
 
 

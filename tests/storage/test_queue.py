@@ -14,7 +14,7 @@ from storage import tables
 from storage.engine import Database
 from storage.queue import LEASE_MS, LONGEST_DELAY_MS, SHELVED_ATTEMPTS, SqlQueue, _Held, lanes, retry_delay
 from storage.store import SqlStore
-from tests.storage.conftest import SetClock
+from tests.databases import SetClock
 from tests.storage.rows import count
 from tests.storage.tasks import enqueue, the_task
 

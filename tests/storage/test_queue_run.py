@@ -17,7 +17,7 @@ from storage.engine import Database
 from storage.queue import LEASE_MS, SHELVED_ATTEMPTS, SqlQueue, _Claim, retry_delay
 from storage.store import SqlStore
 from storage.transaction import Transaction
-from tests.storage.conftest import SetClock
+from tests.databases import SetClock
 from tests.storage.rows import count
 from tests.storage.tasks import enqueue, the_task
 

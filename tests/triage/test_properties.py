@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -87,6 +88,10 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_text_takes_no_longer_than_half_a_second(text: str) -> None:
     tip("warm up")
+    tracer = sys.gettrace()
+    sys.settrace(None)  # measuring coverage is not part of it
     start = time.process_time()
     tip(text[:10_000])
-    assert time.process_time() - start < 0.5
+    taken = time.process_time() - start
+    sys.settrace(tracer)
+    assert taken < 0.5

@@ -15,7 +15,7 @@ import pytest_asyncio
 from sqlalchemy import make_url
 
 from storage.engine import Database, open_database
-from tests.storage.postgres import GIVEN, postgres_server
+from tests.postgres import GIVEN, postgres_server
 
 
 class SetClock:

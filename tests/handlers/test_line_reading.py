@@ -1,0 +1,311 @@
+"""The way of a tip to its reader, on both engines: who is offered it, who can read it, who cannot, and what the answer looks like."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.practice_line import WORLD
+from handlers.acts import Refusal, Result
+from routing.gate import parse_gate
+from routing.people import Hold
+from sealing import age, signing
+from sealing.keyring import load_worker
+from sealing.rows import CaseState, GrantState, Part, Purpose
+from sealing.signing import Use
+from tests.line import TestLine
+from tests.roster_reading import tied
+
+PHONE = "+999 100 0001"
+TIP = "El jefe de policía de Peñalta cobra por las mujeres que trabajan encerradas en el bar"
+URGENT = "Ayúdenme, estoy encerrada en una casa en Peñalta, me van a matar"
+pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
+
+
+async def sealed_case(line: TestLine, text: str = TIP, phone: str = PHONE) -> str:
+    known = set(await line.cases())
+    await line.write(phone, text)
+    await line.later(21)
+    await line.later(6)
+    (case_id,) = set(await line.cases()) - known
+    return case_id
+
+
+async def opened_case(line: TestLine) -> tuple[str, str, str]:
+    case_id = await sealed_case(line)
+    person, identity = await line.open_first(case_id)
+    return case_id, person, identity
+
+
+async def test_a_tip_is_offered_to_one_untied_person_and_read_by_him(line: TestLine) -> None:
+    case_id, person, identity = await opened_case(line)
+    assert await line.released(case_id) == {person}
+    assert person not in tied(WORLD, "Peñalta", "police")
+    message = next(part for part in await line.read(case_id, identity) if part["kind"] == "message")
+    assert message["text"] == TIP
+    assert message["language"] == "es"
+    reasons = message["reasons"]
+    assert isinstance(reasons, list)
+    assert all(TIP[r["start"] : r["end"]] == r["text"] for r in reasons if r["of"] == "original")
+    assert any(r["code"] == "official.police" for r in reasons)
+    assert line.said == [Result.OPENED]
+
+
+async def test_the_source_is_answered_in_spanish_three_seconds_after_acceptance(line: TestLine) -> None:
+    await line.write(PHONE, TIP)
+    await line.later(2.9)
+    assert line.outbox.sent == []
+    await line.later(0.2)
+    ((to, text),) = line.outbox.sent
+    assert to == PHONE
+    assert "Gracias" in text
+
+
+@pytest.mark.claim("T1")
+async def test_no_secret_of_the_server_opens_a_sealed_case(line: TestLine) -> None:
+    """Every 32 bytes and every identity under TIPLINE_HOME and in the database is tried on every ciphertext, and on whatever opens."""
+    case_id, person, identity = await opened_case(line)
+    texts = [file.read_text("latin-1") for file in line.home.rglob("*") if file.is_file() and file.parent.name in ("web", "worker")]
+    identities = {text.strip() for text in texts if text.startswith("AGE-SECRET-KEY-1")}
+    assert len(identities) == len(Purpose)
+    async with line.store.begin() as tx:
+        layers = [e.sealed for e in await tx.envelopes(case_id)]
+        grants = await tx.grants(case_id)
+        assert await tx.inbound_of("") == []
+    layers += [layer for g in grants for layer in (g.stub, g.key_file)]
+    assert not [plain for plain in tried(layers, identities) if case_text(plain)]
+    # Positive control: with the reader's own key the same search finds the tip.
+    found = [plain for plain in tried(layers, identities | {line.person_keys[person].identity, identity}) if case_text(plain)]
+    assert found
+
+
+def tried(layers: list[bytes], identities: set[str]) -> list[bytes]:
+    """Every plaintext that any of the identities opens, also inside what it opened; identities found inside are tried too."""
+    opened: list[bytes] = []
+    waiting, keys = list(layers), set(identities)
+    seen: set[bytes] = set()
+    while waiting:
+        layer = waiting.pop()
+        for key in list(keys):
+            try:
+                inner = age.unseal(layer, key)
+            except age.OpenError:
+                continue
+            if inner in seen:
+                continue
+            seen.add(inner)
+            opened.append(inner)
+            waiting.append(inner)
+            new = {row for row in inner.decode("latin-1").splitlines() if row.startswith("AGE-SECRET-KEY-1")} - keys
+            if new:
+                keys |= new
+                waiting += layers
+    return opened
+
+
+def case_text(plain: bytes) -> bool:
+    return b'"kind":"message"' in plain or b"AGE-SECRET-KEY-1" in plain
+
+
+@pytest.mark.claim("T1")
+async def test_without_the_readers_lock_the_search_would_find_the_case(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search above is worth something: with the inner lock taken away it opens the case with the server's keys alone."""
+    monkeypatch.setattr("sealing.case.age.two_locks", lambda plaintext, reader, release: age.seal(plaintext, release))
+    case_id = await sealed_case(line)
+    identities = {key for held in load_worker(line.home / "secrets" / "worker").epochs.values() for key in held.values()}
+    async with line.store.begin() as tx:
+        layers = [e.sealed for e in await tx.envelopes(case_id)] + [g.key_file for g in await tx.grants(case_id)]
+    assert [plain for plain in tried(layers, identities) if case_text(plain)]
+
+
+async def test_custody_says_what_happened_in_order(line: TestLine) -> None:
+    case_id, _, _ = await opened_case(line)
+    entries = [entry for entry in await line.leaves() if entry.case == case_id]
+    kinds = [entry.kind.value for entry in entries]
+    assert kinds[-2:] == ["offer", "open"]
+    assert set(kinds[:-2]) == {"seal"}
+    async with line.store.begin() as tx:
+        stored = {e.sha256 for e in await tx.envelopes(case_id)}
+    assert {entry.sha256 for entry in entries if entry.kind == "seal"} == stored
+    assert entries[-1].card
+
+
+async def test_the_readers_answer_goes_out_in_his_own_words_when_nothing_translates(line: TestLine) -> None:
+    case_id, person, identity = await opened_case(line)
+    line.outbox.sent.clear()
+    handed = await answer(line, case_id, person, identity, "Thank you, we are reading this.")
+    assert handed["result"] == "answered"
+    ((to, text),) = line.outbox.sent
+    assert to == PHONE
+    assert "Thank you, we are reading this." in text
+    assert any(part.get("direction") == "out" for part in await line.read(case_id, identity))
+
+
+async def answer(line: TestLine, case_id: str, person: str, identity: str, text: str, **changed: object) -> dict[str, object]:
+    parts = await line.read(case_id, identity)
+    contact = [part for part in parts if part["kind"] == "contact"][-1]
+    said = {
+        "v": 1,
+        "kind": "answer",
+        "case": case_id,
+        "epoch": contact["epoch"],
+        "sequence": sum(part.get("direction") == "out" for part in parts) + 1,
+        "contact": contact["sha256"],
+        "inner": contact["inner"],
+        "text": text,
+        **changed,
+    }
+    body = age.padded_json(said)
+    signature = signing.sign(line.person_keys[person].sign_seed, Use.ANSWER, body)
+    return await line.act(person, case_id, "answer", signature, age.seal(body, line.keys.recipient(Purpose.DELIVERY)[1]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["write to me@example.org", "see https://x.example", "www.evil", "call 0912 345 6789", "find @handle", "bit.ly/x", "+34 600 111 222"],
+)
+async def test_no_link_number_or_handle_goes_out(line: TestLine, text: str) -> None:
+    case_id, person, identity = await opened_case(line)
+    line.outbox.sent.clear()
+    handed = await answer(line, case_id, person, identity, text)
+    assert (handed["result"], handed["code"]) == ("refused", Refusal.CONTACT_IN_REPLY)
+    assert line.outbox.sent == []
+
+
+async def test_an_answer_is_sent_once_and_only_from_the_newest_contact(line: TestLine) -> None:
+    case_id, person, identity = await opened_case(line)
+    assert (await answer(line, case_id, person, identity, "One."))["result"] == "answered"
+    assert (await answer(line, case_id, person, identity, "One again.", sequence=1))["code"] == Refusal.STALE
+    assert (await answer(line, case_id, person, identity, "Old.", contact="0" * 64))["code"] == Refusal.STALE
+    assert (await answer(line, case_id, person, identity, "Two."))["result"] == "answered"
+
+
+async def test_another_cases_contact_reaches_nobody(line: TestLine) -> None:
+    case_id, person, identity = await opened_case(line)
+    other = await sealed_case(line, phone="+999 100 0002")
+    _, other_identity = await line.open_first(other)
+    foreign = [part for part in await line.read(other, other_identity) if part["kind"] == "contact"][-1]
+    line.outbox.sent.clear()
+    handed = await answer(line, case_id, person, identity, "Hello.", inner=foreign["inner"])
+    assert handed["code"] == Refusal.NO_CONTACT
+    assert line.outbox.sent == []
+
+
+async def test_forged_foreign_and_late_requests_open_nothing(line: TestLine) -> None:
+    case_id = await sealed_case(line)
+    grants = await line.grants(case_id)
+    offered = next(g for g in grants if g.state is GrantState.OFFERED)
+    reader = str(offered.person_id)
+    stranger = next(person for person in line.cards if person != reader)
+    gate = line.keys.recipient(Purpose.GATE)[1]
+    body = line.open_body(offered, reader)
+
+    async def attempt(person: str, seed_of: str, said: bytes) -> object:
+        signature = signing.sign(line.person_keys[seed_of].sign_seed, Use.OPEN, said)
+        return (await line.act(person, case_id, "open", signature, age.seal(said, gate)))["code"]
+
+    assert await attempt(reader, stranger, body) == Refusal.BAD_SIGNATURE
+    assert await attempt(stranger, stranger, line.open_body(offered, stranger)) == Refusal.NOT_YOURS
+    assert await attempt(reader, reader, line.open_body(next(g for g in grants if g.id != offered.id), reader)) == Refusal.NOT_YOURS
+    assert await attempt(reader, reader, body.replace(case_id.encode(), b"0" * 32)) == Refusal.NOT_YOURS
+    line.clock.now += 4 * 3_600_000
+    assert await attempt(reader, reader, body) == Refusal.WRONG_HOUR
+    line.clock.now -= 4 * 3_600_000
+    assert await attempt(reader, reader, b"not an entry") == Refusal.UNREADABLE
+    handed = await line.act(reader, case_id, "close", b"x" * 64, age.seal(body, gate))
+    assert handed["code"] == Refusal.UNREADABLE
+    assert [entry.kind.value for entry in await line.leaves()].count("open") == 0
+    assert await attempt(reader, reader, body) == ""
+
+
+async def test_a_gate_file_swapped_in_the_database_lets_nobody_in(line: TestLine) -> None:
+    case_id = await sealed_case(line)
+    other = await sealed_case(line, phone="+999 100 0002")
+    async with line.store.begin() as tx:
+        here, there = await tx.case(case_id), await tx.case(other)
+        assert here is not None
+        assert there is not None
+        assert there.gate is not None
+        await tx.update_gate(case_id, there.gate, here.version)
+    grant = next(g for g in await line.grants(case_id) if g.state is GrantState.OFFERED)
+    handed = await line.open(grant, str(grant.person_id))
+    assert (handed["result"], handed["code"]) == ("refused", Refusal.GATE)
+
+
+async def test_a_suspended_reader_is_passed_over_at_the_offer(line: TestLine) -> None:
+    await line.write(PHONE, URGENT)  # sealed at once, offered at the next slot
+    (case_id,) = await line.cases()
+    async with line.store.begin() as tx:
+        case = await tx.case(case_id)
+        assert case is not None
+        assert case.gate is not None
+        order = [seat.person for seat in parse_gate(line.keys.open_gate(case_id, case.gate)).order]
+        row = await tx.person(order[0])
+        assert row is not None
+        assert await tx.save_person(replace(row, status="suspended"))
+    await line.later(6)
+    await line.later(6)
+    assert await line.released(case_id) == {order[1]}
+
+
+async def test_a_greeting_makes_no_case_and_is_answered(line: TestLine) -> None:
+    await line.write(PHONE, "Hello")
+    await line.later(4)
+    assert await line.cases() == []
+    ((_, text),) = line.outbox.sent
+    assert "automatic" in text
+
+
+async def test_the_same_message_delivered_twice_is_handled_once(line: TestLine) -> None:
+    assert await line.write(PHONE, TIP, "SM1") == "new"
+    assert await line.write(PHONE, TIP, "SM1") == "duplicate"
+    await line.later(27)
+    (case_id,) = await line.cases()
+    _, identity = await line.open_first(case_id)
+    assert sum(part["kind"] == "message" for part in await line.read(case_id, identity)) == 1
+
+
+@pytest.mark.claim("T2")
+async def test_a_tip_that_names_the_honest_is_held_and_stays_sealed_to_intake(line: TestLine) -> None:
+    ngo = [card.name for card in line.cards.values() if line.atlas.agencies[card.agency].kind in ("ngo", "foreign_liaison")]
+    await line.write(PHONE, f"Tienen mujeres encerradas. La policía cobra. También cobran {', '.join(ngo[: len(ngo) * 3 // 4])}")
+    await line.later(130)
+    (case_id,) = await line.cases()
+    async with line.store.begin() as tx:
+        case, thread = await tx.case(case_id), await tx.thread_of(case_id)
+        assert case is not None
+        assert thread is not None
+        assert case.state is CaseState.HELD
+        assert len(await tx.inbound_of(thread.tag)) == 1
+    assert set(line.alarms) == {Hold.POISONED}
+    assert await line.grants(case_id) == []
+    # 72 hours of silence forget no held tip.
+    await line.later(73 * 3600)
+    async with line.store.begin() as tx:
+        assert len(await tx.inbound_of(thread.tag)) == 1
+
+
+async def test_no_word_address_or_place_stands_in_the_database_in_clear(line: TestLine, url: str) -> None:
+    await opened_case(line)
+    if not url.startswith("sqlite"):
+        return
+    stored = b"".join(file.read_bytes() for file in Path(url.removeprefix("sqlite:///")).parent.glob(Path(url).name + "*"))
+    for secret in (TIP, "Peñalta", PHONE, PHONE.replace(" ", ""), "penalta"):
+        assert secret.encode() not in stored
+        assert base64.b64encode(secret.encode()).rstrip(b"=")[:-1] not in stored
+    some_id = (await line.cases())[0]
+    assert some_id.encode() in stored, "positive control: the search finds what is there"
+
+
+async def test_codes_open_to_neither_reader_nor_server_alone(line: TestLine) -> None:
+    case_id, _, identity = await opened_case(line)
+    async with line.store.begin() as tx:
+        note = next(e for e in await tx.envelopes(case_id) if e.part is Part.NOTE)
+    with pytest.raises(age.OpenError):
+        age.unseal(note.sealed, identity)
+    peeled = line.keys.peel(note.sealed)
+    assert b"codes" not in peeled
+    assert age.read_json(age.unseal(peeled, identity), "codes")["codes"]
