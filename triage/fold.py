@@ -10,6 +10,8 @@ from functools import lru_cache
 
 # Canonical combining classes that carry the letter itself: kana voicing (8) and virama (9); 0 is no accent at all.
 _KEPT_CLASSES = (0, 8, 9)
+_LONGEST = 4
+"""A character that unfolds into more (some ligatures stand for a whole phrase) stays as it is, so that folding cannot blow a text up."""
 _PLAIN = str.maketrans(
     {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h"}
     | dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u02bb\u2032\u00b4\u0060\uff07", "'")
@@ -25,6 +27,8 @@ def _is_mark(char: str) -> bool:
 @lru_cache(maxsize=4096)
 def _fold_char(char: str) -> str:
     char = char.translate(_PLAIN)  # before NFKD, which turns a spacing acute into a blank
+    if len(unicodedata.normalize("NFKD", char)) > _LONGEST:
+        return char
     bare = "".join(c for c in unicodedata.normalize("NFKD", char) if not _is_mark(c))
     folded = unicodedata.normalize("NFKD", bare.casefold())
     return "".join(c for c in folded if not _is_mark(c) and unicodedata.category(c) != "Cf").translate(_PLAIN)

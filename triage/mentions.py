@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from triage.names import PARTICLES, name_from
-from triage.officials import Office
+from triage.officials import PLACE_LINKS, Office
 from triage.study import Study
 from triage.tip import Asked, NameMention, PlaceMention
 
@@ -65,7 +65,7 @@ def _near_titles(study: Study, offices: Sequence[Office]) -> set[int]:
     """Words close to a title or office, or all words of the answer to "who must not hear of this"."""
     if study.asked is Asked.WHO_NOT:
         return set(range(len(study.words)))
-    in_place = {i for first, (last, _) in study.places.items() if last - first > 1 for i in range(first, last)}
+    in_place = {i for first, (last, _) in study.places.items() if _is_plainly_place(study, first, last) for i in range(first, last)}
     titles = [(o.first, o.last) for o in offices] + [(f.first, f.last) for f in study.where(lambda c: c in ("title", "courtesy"))]
     near: set[int] = set()
     for first, last in titles:
@@ -73,6 +73,11 @@ def _near_titles(study: Study, offices: Sequence[Office]) -> set[int]:
         after = range(last, min(last + _AFTER_TITLE, len(study.words)))
         near |= {i for i in (*before, *after) if study.words[i].sentence == study.words[first].sentence}
     return {i for i in near - in_place if study.words[i].text not in study.common}
+
+
+def _is_plainly_place(study: Study, first: int, last: int) -> bool:
+    """Of several words, or after "of", "in": not the name of a person that is also a place."""
+    return last - first > 1 or (first > 0 and study.words[first - 1].text in PLACE_LINKS)
 
 
 def _answered(study: Study) -> list[tuple[int, int]]:

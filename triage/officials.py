@@ -17,7 +17,7 @@ from triage.tip import AgencyKind, Asked, Official, Reason, Relation
 RELATION_REACH, KIN_REACH, PLACE_REACH, LINK_REACH = 8, 3, 12, 3
 """How many words may lie between an office and what is said of it."""
 _LINKS = frozenset({"de", "del", "la", "el", "los", "las", "of", "the", "al", "en", "in", "d"})
-_PLACE_LINKS = frozenset({"de", "del", "of", "in", "en", "at", "from", "for"})
+PLACE_LINKS = frozenset({"de", "del", "of", "in", "en", "at", "from", "for"})
 _ARTICLES = frozenset({"la", "el", "los", "las", "the", "a", "an", "un", "una", "our", "este", "this"})
 _IS = frozenset({"es", "is", "era", "was", "son", "are"})
 _STRENGTH = (Relation.MENTIONED, Relation.KIN, Relation.PROTECTOR, Relation.FACILITATOR, Relation.PERPETRATOR)
@@ -126,7 +126,7 @@ def _described(study: Study, office: Office, negated_words: set[int]) -> Office:
 def _place_after(study: Study, office: Office) -> tuple[tuple[int, int] | None, int]:
     """ "chief of police of X": a place of the atlas, or any name in that position. Also gives the index after it."""
     at, stop = office.last, study.stops[office.last - 1]
-    if at < stop and study.words[at].text in _PLACE_LINKS:
+    if at < stop and study.words[at].text in PLACE_LINKS:
         at += 1
     elif not (at < stop and at in study.places and not office.title):
         return None, office.last

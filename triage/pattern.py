@@ -5,7 +5,7 @@ encerrad*   ~police           `*` any ending; `~` one typing error allowed (word
 no me? dejan                  `?` the word may be missing
 ...                           up to four words between, within the sentence
 #  @                          a number; an office found before (police, the mayor, ...)
-officer ^                     only before a name (a capital, or a common name); the name is not taken along
+officer >^                    the last word is only looked at, not taken; ^ = a capital, or a common name
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Slot:
     fuzzy: frozenset[str]
     optional: bool = False
     gap: bool = False
+    look: bool = False
 
     def takes(self, forms: frozenset[str]) -> bool:
         return not self.words.isdisjoint(forms) or (bool(self.prefixes) and any(f.startswith(self.prefixes) for f in forms))
@@ -53,11 +54,11 @@ def plain(word: str) -> str:
 
 
 def _slot(written: str) -> Slot:
-    optional = written.endswith("?")
+    look, optional = written.startswith(">"), written.endswith("?")
     words: set[str] = set()
     prefixes: set[str] = set()
     fuzzy: set[str] = set()
-    for part in written.removesuffix("?").split("|"):
+    for part in written.removeprefix(">").removesuffix("?").split("|"):
         alternative = plain(part)
         if alternative.endswith("*"):
             prefixes.add(alternative[:-1])
@@ -68,7 +69,7 @@ def _slot(written: str) -> Slot:
             fuzzy.add(word)
     if not all(words | prefixes) or not words | prefixes:
         raise LexiconError(f"an empty alternative in {written!r}")
-    return Slot(frozenset(words), tuple(sorted(prefixes)), frozenset(fuzzy), optional)
+    return Slot(frozenset(words), tuple(sorted(prefixes)), frozenset(fuzzy), optional, look=look)
 
 
 def expand(written: str, lists: Mapping[str, str]) -> str:
@@ -86,8 +87,9 @@ def parse(code: str, written: str, lists: Mapping[str, str]) -> Pattern:
     """`lists`: name -> words separated by blanks."""
     gap = Slot(frozenset(), (), frozenset(), gap=True)
     slots = tuple(gap if part == "..." else _slot(part) for part in expand(written, lists).split())
-    if not slots or slots[0].gap or slots[0].optional or slots[-1].gap or any(CAPITAL in s.words for s in (slots[0], *slots[1:-1])):
-        raise LexiconError(f"{code}: {written!r} must begin and end with a word, and ^ is the last")
+    bad = not slots or slots[0].gap or slots[0].optional or slots[0].look or slots[-1].gap
+    if bad or any(s.look for s in slots[:-1]):
+        raise LexiconError(f"{code}: {written!r} must begin and end with a word, and look only at its end")
     return Pattern(code, slots)
 
 
@@ -104,7 +106,7 @@ def match(slots: tuple[Slot, ...], forms: Sequence[frozenset[str]], at: int, sto
             if (end := match(rest, forms, start, stop, offices)) is not None:
                 return end
         return None
-    if CAPITAL in slot.words:
+    if slot.look:
         return at if at < stop and slot.takes(forms[at]) else None
     if at < stop:
         after = offices.get(at) if OFFICE in slot.words else None

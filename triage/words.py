@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from triage.fold import fold_map
 
 # A number, a word (apostrophes inside it belong to it), or one of the signs people call for help with.
-_WORD = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)*|[\U0001F198\U0001F6A8\U0001F64F]")
+_WORD = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)*|([\U0001F198\U0001F6A8\U0001F64F])\1*")
 _SENTENCE_END = re.compile(r"[!?;\n\r…。！？¡¿]|\.(?:\s|$)")
 _ABBREVIATED = re.compile(
-    r"sra?|dra?|mrs?|ms|st[oa]?|sgt|capt?|cmdte?|c[mt]te|cte|lt|lic|ing|insp|gral|gen|c(?:ne)?l|tte|tnte|av|jr|of|det|maj|cpl"
+    r"sra?|dra?|mrs?|ms|st[oa]?|sgto?|capt?|cmdte?|c[mt]te|cte|lt|lic|ing|insp|gral|gen|c(?:ne)?l|tte|tnte|av|jr|of|det|maj|cpl"
     r"|adm|hon|gov|prof|sub|dpto|dept|n[or]o?|num"
 )
 SHOUTED = 0.6
@@ -44,10 +44,12 @@ def split(text: str) -> tuple[Word, ...]:
     sentence, before = 0, 0
     for match in _WORD.finditer(folded):
         gap = folded[before : match.start()]
-        ends = bool(_SENTENCE_END.search(gap)) and not (found and gap.strip() == "." and _ABBREVIATED.fullmatch(found[-1].text))
+        ends = bool(_SENTENCE_END.search(gap)) and not (
+            found and gap.strip() == "." and (_ABBREVIATED.fullmatch(found[-1].text) or len(found[-1].text) == 1)
+        )
         sentence += bool(ends and found)
         start, end = offsets[match.start()][0], offsets[match.end() - 1][1]
-        whole = match.group()
+        whole = match[1] or match.group()  # a sign counts once, however often it is repeated
         found.append(
             Word(
                 text=whole.replace("'", ""),

@@ -10,25 +10,52 @@ from triage.names import RosterNames
 from triage.places import Gazetteer
 from triage.tip import AgencyKind, Asked, Child, EntityType, Kind, Of, Official, Relation, Urgency
 
-OFFICES: dict[AgencyKind, list[str]] = {
-    AgencyKind.POLICE: [
-        *("the police", "two cops", "the sheriff", "Officer Diaz", "law enforcement", "polise", "a detective", "PNP", "la policía", "polisia"),
-        *("los tombos", "un carabinero", "la Guardia Civil", "el comisario", "la tira", "los pacos", "agentes del orden", "polcia", "la patrulla"),
-        *("Sgt. Diaz", "el sargento", "el comandante", "the precinct captain is a bribed officer in uniform", "las autoridades"),
-    ],
-    AgencyKind.IMMIGRATION: ["immigration officers", "la migra", "agentes de migración", "migraciones", "extranjería", "passport control", "INM"],
-    AgencyKind.BORDER_GUARD: ["border guards", "customs", "border patrol", "la aduana", "los aduaneros", "policía de frontera", "control fronterizo"],
-    AgencyKind.MILITARY: ["soldiers", "the army", "Colonel Diaz", "the navy", "los milicos", "el ejército", "un soldado", "la marina", "los militares"],
-    AgencyKind.LOCAL_GOVERNMENT: ["the mayor", "Mayor Diaz", "the governor", "city council", "village chief", "el alcalde", "la alcaldía", "un regidor", "el municipio", "el gobernador"],
-    AgencyKind.JUDICIARY: ["the judge", "a prosecutor", "the court", "district attorney", "el juez", "la fiscal", "la fiscalía", "el juzgado", "un magistrado"],
-    AgencyKind.LABOUR_INSPECTION: ["labor inspectors", "the labour inspector", "ministry of labour", "el inspector de trabajo", "la inspección laboral", "sunafil"],
-    AgencyKind.PORT_AUTHORITY: ["the port authority", "the coast guard", "the harbor master", "port captain", "fisheries officer", "la capitanía de puerto", "guardacostas", "la guardia costera", "el jefe del puerto"],
-    AgencyKind.EMBASSY: ["the embassy", "the consul", "our consulate", "la embajada", "el cónsul", "el consulado"],
-    AgencyKind.OTHER: ["a senator", "government officials", "the minister", "un congresista", "un funcionario", "el diputado", "las autoridades"],
-}  # fmt: skip
+# The names of an office are split at commas.
+OFFICES: dict[AgencyKind, str] = {
+    AgencyKind.POLICE: """
+        the police, two cops, the sheriff, Officer Diaz, law enforcement, polise, a detective, PNP, la
+        policía, polisia, los tombos, un carabinero, la Guardia Civil, el comisario, la tira, los pacos,
+        agentes del orden, polcia, la patrulla, Sgt. Diaz, el sargento, el comandante, the precinct captain is
+        a bribed officer in uniform, las autoridades
+    """,
+    AgencyKind.IMMIGRATION: """
+        immigration officers, la migra, agentes de migración, migraciones, extranjería, passport control, INM
+    """,
+    AgencyKind.BORDER_GUARD: """
+        border guards, customs, border patrol, la aduana, los aduaneros, policía de frontera, control
+        fronterizo
+    """,
+    AgencyKind.MILITARY: """
+        soldiers, the army, Colonel Diaz, the navy, los milicos, el ejército, un soldado, la marina, los
+        militares
+    """,
+    AgencyKind.LOCAL_GOVERNMENT: """
+        the mayor, Mayor Diaz, the governor, city council, village chief, el alcalde, la alcaldía, un regidor,
+        el municipio, el gobernador
+    """,
+    AgencyKind.JUDICIARY: """
+        the judge, a prosecutor, the court, district attorney, el juez, la fiscal, la fiscalía, el juzgado, un
+        magistrado
+    """,
+    AgencyKind.LABOUR_INSPECTION: """
+        labor inspectors, the labour inspector, ministry of labour, el inspector de trabajo, la inspección
+        laboral, sunafil
+    """,
+    AgencyKind.PORT_AUTHORITY: """
+        the port authority, the coast guard, the harbor master, port captain, fisheries officer, la capitanía
+        de puerto, guardacostas, la guardia costera, el jefe del puerto
+    """,
+    AgencyKind.EMBASSY: """
+        the embassy, the consul, our consulate, la embajada, el cónsul, el consulado
+    """,
+    AgencyKind.OTHER: """
+        a senator, government officials, the minister, un congresista, un funcionario, el diputado, las
+        autoridades
+    """,
+}
 
 
-@pytest.mark.parametrize(("agency", "office"), [(a, o) for a, offices in OFFICES.items() for o in offices])
+@pytest.mark.parametrize(("agency", "office"), [(a, " ".join(o.split())) for a, offices in OFFICES.items() for o in offices.split(",")])
 @pytest.mark.parametrize("frame", ["{}", "There are girls in that house and {} knows", "dicen que {} sabe de las chicas"])
 def test_every_office_is_found_in_its_many_names(agency: AgencyKind, office: str, frame: str) -> None:
     assert agency in {o.agency for o in tip(frame.format(office)).officials}
@@ -63,6 +90,7 @@ POLICE = AgencyKind.POLICE
         ("jefe de policia de aguas verdes", Official(POLICE, "aguas", None, Relation.MENTIONED, False)),
         ("a sergeant called Mendoza warns them", Official(POLICE, None, "Mendoza", Relation.PROTECTOR, False)),
         ("es primo del comisario", Official(POLICE, None, None, Relation.KIN, False)),
+        ("la casa de Ortega, el comisario", Official(POLICE, None, "Ortega", Relation.MENTIONED, False)),
         ("his brother is a cop", Official(POLICE, None, None, Relation.KIN, False)),
         ("Sgto. Quispe viola a las chicas", Official(POLICE, None, "Quispe", Relation.PERPETRATOR, False)),
         ("there are no police here", Official(POLICE, None, None, Relation.MENTIONED, True)),
@@ -94,7 +122,7 @@ def test_an_office_named_twice_is_one_entry_unless_the_two_contradict() -> None:
     assert len(tip("Officer Ramos of Lima takes bribes. Officer Ramos of Lima rapes the girls.").officials) == 2
 
 
-# --- what a translation may do --------------------------------------------------------------------------------------------------------------
+# what a translation may do
 
 
 def test_a_translation_adds_officials_places_names_kinds_and_danger_but_makes_no_place_known() -> None:
@@ -121,7 +149,7 @@ def test_a_translation_cannot_say_that_there_is_no_child() -> None:
     assert tip("xxx", "just a greeting, wrong number").urgency is Urgency.GENERAL_TIP
 
 
-# --- places and names ---------------------------------------------------------------------------------------------------------------------------
+# places and names
 
 
 @pytest.mark.parametrize(
@@ -167,6 +195,7 @@ def test_places(text: str, asked: Asked | None, places: list[tuple[str, tuple[st
         ("my husband", Asked.WHO_NOT, []),
         ("carlos tevez, not sure", Asked.WHO_NOT, [("carlos tevez", ())]),
         ("el dueño se llama Pedro Infante", None, [("Pedro Infante", ())]),
+        ("Judge Juan! Carlos came", None, [("Juan", ())]),
         ("Captain Hook and Judge Dredd", None, [("Hook", ()), ("Dredd", ())]),
     ],
 )
@@ -187,7 +216,7 @@ def test_an_atlas_and_a_roster_may_be_empty_or_hold_empty_names() -> None:
     assert assess("police", None, (), GAZETTEER, ROSTER).officials == ()
 
 
-# --- phones and ages ------------------------------------------------------------------------------------------------------------------------------
+# phones and ages
 
 
 @pytest.mark.parametrize(
@@ -196,7 +225,7 @@ def test_an_atlas_and_a_roster_may_be_empty_or_hold_empty_names() -> None:
         ("call +51 999 888 777 now", ["+51999888777"]),
         ("999-888-777", ["+51999888777"]),
         ("(202) 456-1111", ["+12024561111"]),
-        ("tel 12 34 56 78", ["12345678"]),
+        ("tel 00 12 34 5 67", ["001234567"]),
         ("+999 12345678", ["99912345678"]),
         ("٩٩٩ ٨٨٨ ٧٧٧", ["+51999888777"]),
         ("on 12/05/2026 and 2026-05-12", []),
@@ -277,7 +306,7 @@ def test_could_involve_a_child(text: str, could: bool) -> None:
     assert tip(text).could_involve_child is could
 
 
-# --- urgency ------------------------------------------------------------------------------------------------------------------------------------
+# urgency
 
 
 @pytest.mark.parametrize(
@@ -306,3 +335,20 @@ def test_a_greeting_is_nothing_else() -> None:
     assert tip("Hola, buenas tardes!").greeting
     assert not tip("Hola, me tienen encerrada").greeting
     assert not tip("").greeting
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("the mayor of Villa Rica knows", "Villa Rica"),
+        ("el alcalde de Aguas Verdes", "Aguas Verdes"),
+        ("la policía de Lima", "Lima"),
+        ("the judge in Callao", "Callao"),
+        ("the police Lima", "Lima"),
+        ("the chief of police of", None),
+        ("jefe de policía de la", None),
+        ("the police of corruption", None),
+    ],
+)
+def test_the_place_of_an_office(text: str, place: str | None) -> None:
+    assert [o.place for o in tip(text).officials] == [place]
