@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import IO
 
 import httpx
 from rich.console import Console
@@ -19,12 +19,8 @@ from bot.wiring import PACKS
 from translations.packages import Pack, shelf
 
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    handset: str
-    desk: str
+EVENTS = "events.log"
+"""Under the practice folder: what the processes say of themselves, without content."""
 
 
 def demonstrate(settings: Settings) -> int:
@@ -37,15 +33,18 @@ def demonstrate(settings: Settings) -> int:
         )
     )
     run.prepare(settings)
-    return asyncio.run(_demonstrate(settings, practice_line(settings), started))
+    line = practice_line(settings)
+    with (settings.home / EVENTS).open("ab") as events:
+        return asyncio.run(_demonstrate(line, events, started))
 
 
-async def _demonstrate(settings: Settings, line: PracticeLine, started: float) -> int:
+async def _demonstrate(line: PracticeLine, events: IO[bytes], started: float) -> int:
+    settings = line.settings
     console.print(
         f"{len(line.cards)} practice investigators in {len({card.agency for card in line.cards.values()})} agencies are enrolled."
     )
     _tell_languages(shelf(settings.home / PACKS).packs)
-    processes = await run.start_line(settings, line.token)
+    processes = await run.start_line(settings, line.token, events)
     stop = asyncio.Event()
     with run.stopping(stop):
         try:
@@ -99,4 +98,6 @@ def _ready(settings: Settings, line: PracticeLine, seconds: float) -> None:
         f"Practice is quicker than a real line: a tip is sealed after {settings.silence_s} s of silence, not 10 min, and offered every "
         f"{settings.slots.every_s} s, not at 08, 14 and 20 h."
     )
-    console.print(f"Data: {settings.home}\nPractice keys: {people_folder(settings.home)}\n[bold]Stop: Ctrl-C[/]", soft_wrap=True)
+    console.print(
+        f"Data: {settings.home} (events: {EVENTS})\nPractice keys: {people_folder(settings.home)}\n[bold]Stop: Ctrl-C[/]", soft_wrap=True
+    )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -67,7 +68,7 @@ class Child:
     process: asyncio.subprocess.Process
 
 
-async def start_child(settings: Settings, role: Role, practice: PracticeToken | None) -> Child:
+async def start_child(settings: Settings, role: Role, practice: PracticeToken | None, events: IO[bytes] | None) -> Child:
     """An empty environment but for where Python finds this checkout; settings over the pipe."""
     told = to_child(settings, role)
     if practice is not None:
@@ -78,6 +79,7 @@ async def start_child(settings: Settings, role: Role, practice: PracticeToken | 
         "bot.child",
         role.value,
         stdin=asyncio.subprocess.PIPE,
+        stderr=events,
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
     )
@@ -116,8 +118,10 @@ class Line:
                 await child.process.wait()
 
 
-async def start_line(settings: Settings, practice: PracticeToken | None = None) -> Line:
-    return Line((await start_child(settings, Role.WORKER, practice), await start_child(settings, Role.WEB, practice)))
+async def start_line(settings: Settings, practice: PracticeToken | None = None, events: IO[bytes] | None = None) -> Line:
+    """`events`: where the processes write their event lines; standard error when None."""
+    worker = await start_child(settings, Role.WORKER, practice, events)
+    return Line((worker, await start_child(settings, Role.WEB, practice, events)))
 
 
 async def until_ready(port: int, line: Line, seconds: float = 60.0) -> bool:

@@ -33,10 +33,10 @@ WHY = {
     Code.E1: "not active, or vetted after the tip",
     Code.E2: "named in the tip",
     Code.E3: "in the implicated office or its chain of command",
-    Code.E4: "that kind of official, with a say over the place",
+    Code.E4: "that kind of official, with a say there",
     Code.E5: "lives, works or worked there",
     Code.E6: "family there or in that office",
-    Code.E7: "perhaps a child, and not cleared for children",
+    Code.E7: "perhaps a child, not cleared for children",
     Code.E8: "vetting too old, or by fewer than two",
     Code.E9: "declared a conflict with somebody named",
 }
@@ -72,9 +72,8 @@ async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) 
         console.print(f"[bold]1. A phone writes[/] {text}")
         reply = await _until("an answer", lambda: _reply(line, client, before))
         console.print(f"[bold]2. The line answers[/] after {time.monotonic() - sent:.0f} s: {reply}")
-        console.print(f"   It waits {line.settings.silence_s} s for more words, then seals …")
         sealed = await _until("an offered case", lambda: _offered(store, seen))
-        await _tell_sealed(line, keys, sealed, console)
+        _tell_sealed(line, keys, sealed, time.monotonic() - sent, console)
         reader, offered = await _login(line, client, sealed)
         identity = await reader.open(offered)
         parts = await reader.read(offered.case)
@@ -88,12 +87,15 @@ async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) 
         await database.close()
 
 
-async def _tell_sealed(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, console: Console) -> None:
+def _tell_sealed(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, seconds: float, console: Console) -> None:
     gate = _gate(keys, sealed.case)
     order = ", ".join(line.cards[seat.person].name for seat in gate.order)
-    console.print(f"[bold]3. Sealed.[/] {gate.pool} of {len(line.cards)} may read it. Drawn order: {order}. Only the first is offered it.")
+    console.print(f"[bold]3. Sealed and offered[/] after {seconds:.0f} s. {gate.pool} of {len(line.cards)} may read it.")
+    console.print(f"   Drawn order: {order}. Only the first is offered it.")
     tried, opened = _try_everything(keys, sealed)
-    console.print(f"   Every secret that the server holds was tried on every sealed part of the case: {tried} tries, {opened} opened.")
+    console.print(
+        f"   Unreadable to the server now: every key it holds was tried on every part of the case, {tried} tries, {opened} opened."
+    )
 
 
 def _tell_reading(line: PracticeLine, reader: Reader, parts: Sequence[Mapping[str, object]], console: Console) -> None:
@@ -112,12 +114,13 @@ def _tell_reading(line: PracticeLine, reader: Reader, parts: Sequence[Mapping[st
 def _tell_exclusions(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, identity: str, console: Console) -> None:
     note = next(e for e in sealed.envelopes if e.part is Part.NOTE)
     codes = plaintexts.read_codes(age.unseal(keys.peel(note.sealed), identity))
-    table = Table("investigator", "agency", "why not", title="5. Who was kept from it (shown in practice alone)", title_justify="left")
-    for person, found in sorted(codes.items(), key=lambda item: (item[1], item[0])):
-        card = line.cards.get(person)
-        if found and card is not None:
-            agency = line.atlas.agencies[card.agency]
-            table.add_row(card.name, (agency.names or (agency.id,))[0], "; ".join(WHY[Code(code)] for code in found))
+    kept_out: dict[str, list[str]] = {}
+    for person, found in codes.items():
+        if found and person in line.cards:
+            kept_out.setdefault("; ".join(WHY[Code(code)] for code in found), []).append(line.cards[person].name)
+    table = Table("why not", "who", show_lines=True, title="5. Who was kept from it (shown in practice alone)", title_justify="left")
+    for why, names in sorted(kept_out.items(), key=lambda item: -len(item[1])):
+        table.add_row(why, f"[bold]{len(names)}[/]: {', '.join(sorted(names))}")
     console.print(table)
 
 

@@ -89,7 +89,6 @@ class Sealer:
             child=facts.child.value,
             language=facts.language or "und",
             translation=_translation_quality(read),
-            rank=0,
             key_file_sha256="",
             card="",
             gate_recipient=self.keys.recipient(Purpose.GATE)[1],
@@ -102,8 +101,8 @@ class Sealer:
         for seat in order:
             card = members[seat.person].card
             grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, seat.person)
-            reader = ReaderKey(seat.person, card.age_recipient, seat.card, seat.rank)
-            own = plaintexts.with_reader(stub, grant_id, reader.rank, reader.card_fingerprint)
+            reader = ReaderKey(seat.person, card.age_recipient, seat.card)
+            own = plaintexts.with_reader(stub, grant_id, reader.card_fingerprint)
             made.append(grant(self.key, reader, grant_id, self._release, own))
         return tuple(made)
 

@@ -149,7 +149,7 @@ class Talk:
         return self.phrases.say(say.phrase.value, state.language or "en", state.alphabet or "Latn", say.slots)
 
     async def forget_thread(self, task: Task) -> None:
-        """72 h of silence: the address's tag, its state and what never became a tip are gone. One mark stays: who sent 9 is never answered."""
+        """72 h of silence: the address's tag, state and what never became a tip are gone. One mark stays: who sent 9 is not answered."""
         async with self.store.begin() as tx:
             row = await tx.thread(task.ref)
             case = None if row is None or row.case_id is None else await tx.case(row.case_id)

@@ -31,7 +31,6 @@ class ReaderKey:
     person: str
     age_recipient: str
     card_fingerprint: str
-    rank: int
 
 
 def new_case_key(case_id: str, epoch: int) -> CaseKey:

@@ -39,7 +39,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """What a reader sees before opening: never a name, a town or a word of the tip."""
+    """What a reader sees before opening: never a name, a town or a word of the tip, nor whether somebody stood before him in the order."""
 
     case: str
     epoch: int
@@ -52,7 +52,6 @@ class Stub:
     child: str
     language: str
     translation: str
-    rank: int
     key_file_sha256: str
     card: str
     gate_recipient: str
@@ -111,8 +110,8 @@ def read_key_file(plaintext: bytes) -> tuple[str, int, str]:
     return found[1], int(found[2]), found[3]
 
 
-def with_reader(value: Stub, grant_id: str, rank: int, card: str) -> Stub:
-    return replace(value, grant=grant_id, rank=rank, card=card)
+def with_reader(value: Stub, grant_id: str, card: str) -> Stub:
+    return replace(value, grant=grant_id, card=card)
 
 
 def stub(value: Stub) -> bytes:

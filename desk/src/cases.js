@@ -68,7 +68,6 @@ function stubWords(stub) {
     stub.agency_kinds.length ? `Offices spoken of: ${say.listWords(stub.agency_kinds.map(say.agencyWords))}.` : "No public office is spoken of.",
     `${say.childWords(stub.child)}.`,
     `Written in ${say.languageWords(stub.language)}${TRANSLATED[stub.translation] ?? ""}.`,
-    say.rankWords(stub.rank),
   ];
   return lines.filter(Boolean).map((line) => el("li", {}, line));
 }

@@ -36,7 +36,7 @@ function facts(m) {
   if (m.kinds?.length) lines.push(line("Kind", say.listWords(m.kinds.map(say.kindWords))));
   if (m.child === "yes") lines.push(line("Child", say.childWords(m.child)));
   for (const official of m.officials ?? []) lines.push(line("Office", officialWords(official)));
-  if (m.places?.length) lines.push(line("Places", say.listWords(m.places.map((place) => (typeof place === "string" ? place : place.text)))));
+  if (m.places?.length) lines.push(line("Places", say.listWords([...new Set(m.places.map((place) => (typeof place === "string" ? place : place.text)))])));
   const reasons = grouped(m.reasons ?? []).map(([code, quotes]) => line(say.reasonWords(code), quotes.map((q) => `“${q}”`).join(" ")));
   if (!lines.length && !reasons.length) return null;
   return el("details", { class: "why", open: true }, el("summary", {}, "What the line found, and in which words"), el("ul", {}, lines, reasons));

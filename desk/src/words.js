@@ -80,7 +80,6 @@ const ASKED = {
 
 const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
 
-const RANK = ["You are the first reader.", "You are the second reader in the order drawn.", "You are the third reader in the order drawn."];
 
 const REFUSED = {
   contact_in_reply: "Your answer holds a link, a phone number, an e-mail address or an @name. It was not sent: it could unmask you or the source. Take it out and send again.",
@@ -109,7 +108,6 @@ export const urgencyWords = (code) => URGENCY[code] ?? plain(code);
 export const kindWords = (code) => KIND[code] ?? plain(code);
 export const agencyWords = plain;
 export const childWords = (code) => CHILD[code] ?? plain(code);
-export const rankWords = (rank) => RANK[rank] ?? "";
 export const askedWords = (code) => ASKED[code] ?? plain(code);
 export const refusedWords = (code) => REFUSED[code] ?? `The line refused it (${plain(code) || "no reason given"}).`;
 export const chainWords = (code) => CHAIN[code] ?? plain(code);

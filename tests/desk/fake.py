@@ -123,7 +123,6 @@ class FakeLine:
             child="unknown",
             language=told.language,
             translation="practice" if told.translation else "none",
-            rank=0,
             key_file_sha256="",
             card=CARD,
             gate_recipient=self.gate_recipient,
