@@ -34,6 +34,7 @@ def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("value", [CANARY, CANARY.encode(), 1.5, None, [1], Sensitive(CANARY), ValueError(CANARY)])
+@pytest.mark.claim("T15")
 def test_nothing_but_numbers_enums_and_faults(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(TypeError) as caught:
         event(Event.FAULT, value=value)
@@ -233,6 +234,7 @@ WATCH = bot.logs.watch if {cut} else (lambda loop: None)
 
 
 @pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.claim("T15")
 def test_libraries_and_python_print_nothing_of_a_message(way: str, tmp_path: Path) -> None:
     control = _printed(way, tmp_path, cut=False)
     assert CANARY in control, "without cutting off, this way prints"

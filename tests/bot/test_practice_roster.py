@@ -54,6 +54,7 @@ def agencies(people: list[Person]) -> int:
 @pytest.mark.parametrize("child", [Child.UNKNOWN, Child.NO])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("town", TOWN_NAMES)
+@pytest.mark.claim("T6")
 def test_a_tip_about_any_office_leaves_readers_and_none_of_them_is_tied(town: str, kind: AgencyKind, child: Child) -> None:
     tip = tip_about(town, kind, child)
     pool = eligible(tip)

@@ -189,6 +189,7 @@ def test_a_line_needs_these(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if "TWILIO" in n])
+@pytest.mark.claim("T23")
 def test_practice_with_any_setting_of_a_real_channel_is_refused(name: str) -> None:
     found = problems({"TIPLINE_HOME": "/line", name: ENV.get(name, "https://api.twilio.com")}, mode=Mode.PRACTICE)
     assert f"Practice takes no real channel: leave {name} out." in found
@@ -196,6 +197,7 @@ def test_practice_with_any_setting_of_a_real_channel_is_refused(name: str) -> No
     assert f"Practice takes no real channel: leave {name} out." in problems(by_file, mode=Mode.PRACTICE)
 
 
+@pytest.mark.claim("T23")
 def test_practice_is_not_shown_to_the_world() -> None:
     (found,) = problems({"TIPLINE_HOME": "/line", "TIPLINE_PUBLIC_URL": "https://line.example.org"}, mode=Mode.PRACTICE)
     assert "TIPLINE_PUBLIC_URL" in found
@@ -208,6 +210,7 @@ def test_both_ways_at_once_are_refused() -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+@pytest.mark.claim("T24")
 def test_a_secret_that_others_can_read_is_refused(mode: int) -> None:
     env = {k: v for k, v in ENV.items() if k != "TIPLINE_TWILIO_AUTH_TOKEN"} | {"TIPLINE_TWILIO_AUTH_TOKEN_FILE": "/run/token"}
     (found,) = problems(env, {"/run/token": (stat.S_IFREG | mode, TOKEN)})
@@ -228,6 +231,7 @@ def test_an_absent_or_empty_file_is_one_problem() -> None:
     ("path", "mode"),
     [("/line", stat.S_IFDIR | 0o750), ("/line/tipline.db", stat.S_IFREG | 0o644), ("/etc/vetters", stat.S_IFREG | 0o666)],
 )
+@pytest.mark.claim("T24")
 def test_what_others_can_open_or_change_is_refused(path: str, mode: int) -> None:
     (found,) = problems(ENV, {path: (mode, "")})
     assert "other users" in found
@@ -248,6 +252,7 @@ values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), values), st.sampled_from(Mode))
+@pytest.mark.claim("T24")
 def test_no_sentence_carries_a_value(env: dict[str, str], mode: Mode) -> None:
     found = load_settings(env, FakeDisk(DISK), mode)
     assert isinstance(found, Settings) or "canary" not in "".join(found)

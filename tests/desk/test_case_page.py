@@ -112,6 +112,7 @@ def test_every_epoch_of_a_case_is_one_case_and_answers_go_to_the_newest(page: Pa
 
 
 @pytest.mark.parametrize("when", ["listed", "reading"])
+@pytest.mark.claim("T12")
 def test_a_struck_case_shows_nothing_more(page: Page, line: FakeLine, ana: Reader, when: str) -> None:
     found = line.open_case(ana, [spanish_tip()])
     if when == "reading":
@@ -142,6 +143,7 @@ def test_a_message_that_vanishes_while_reading_is_told(page: Page, line: FakeLin
     expect(page.locator("[role=alert]")).to_contain_text("A message that was here before is gone.")
 
 
+@pytest.mark.claim("T20")
 def test_markup_in_a_message_stays_text(page: Page, line: FakeLine, ana: Reader) -> None:
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script></p><b>bold</b>"
     open_case(page, line, line.open_case(ana, [Told(evil, "en")]))

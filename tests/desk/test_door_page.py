@@ -46,6 +46,7 @@ def test_a_stranger_s_key_is_not_let_in(page: Page, line: FakeLine, ana: Reader)
 
 
 @pytest.mark.parametrize("way", ["button", "expired", "leaving"])
+@pytest.mark.claim("T22")
 def test_locking_forgets(page: Page, line: FakeLine, ana: Reader, way: str) -> None:
     open_case(page, line, line.open_case(ana, [spanish_tip()]))
     if way == "button":
@@ -112,6 +113,7 @@ FORBIDDEN = """() => {
 }"""
 
 
+@pytest.mark.claim("T20")
 def test_the_policy_refuses_markup_and_foreign_scripts(context: BrowserContext, line: FakeLine) -> None:
     page = context.new_page()
     page.goto(f"{line.origin}/desk")

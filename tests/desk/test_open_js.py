@@ -152,6 +152,7 @@ def test_refuses_what_is_no_person_key(js: Js) -> None:
 # ---- what a person says to the line
 
 
+@pytest.mark.claim("T22")
 def test_login_is_bound_to_person_origin_and_challenge(js: Js, opened: FakeCase) -> None:
     sent = obj(js("loginRequest", js_key(opened), "https://line.example", "c-1"))
     body, signature = base64.b64decode(str(sent["body"])), base64.b64decode(str(sent["signature"]))
@@ -262,6 +263,7 @@ def four(line: FakeLine) -> FakeCase:
     return made
 
 
+@pytest.mark.claim("T21")
 def test_a_missing_message_breaks_the_chain(js: Js, four: FakeCase) -> None:
     listed = [r for r in rows(four) if r["seq"] != 2]
     found = read(js, four, listed)
@@ -273,6 +275,7 @@ def test_a_missing_first_message_is_told_apart(js: Js, four: FakeCase) -> None:
     assert problems(read(js, four, rows(four)[1:])) == [(2, "earlier")]
 
 
+@pytest.mark.claim("T21")
 def test_a_message_in_another_place_is_not_shown(js: Js, four: FakeCase) -> None:
     listed = rows(four)
     listed[3] = {**listed[0], "seq": 4}
@@ -281,6 +284,7 @@ def test_a_message_in_another_place_is_not_shown(js: Js, four: FakeCase) -> None
     assert (4, "mismatch") in problems(found)
 
 
+@pytest.mark.claim("T21")
 def test_another_case_s_words_under_this_case_s_key_are_not_shown(js: Js, four: FakeCase) -> None:
     four.tell(Told("five"), case_id=random_id())
     found = read(js, four, rows(four))
@@ -288,6 +292,7 @@ def test_another_case_s_words_under_this_case_s_key_are_not_shown(js: Js, four: 
     assert problems(found) == [(6, "mismatch")]
 
 
+@pytest.mark.claim("T21")
 def test_a_changed_ciphertext_is_told(js: Js, four: FakeCase) -> None:
     listed = rows(four)
     sealed = bytearray(four.envelopes[1].sealed)
@@ -298,6 +303,7 @@ def test_a_changed_ciphertext_is_told(js: Js, four: FakeCase) -> None:
     assert problems(found) == [(2, "hash"), (2, "unreadable"), (4, "prev")]
 
 
+@pytest.mark.claim("T21")
 def test_two_messages_with_one_number_are_told(js: Js, four: FakeCase) -> None:
     listed = rows(four)
     assert (2, "twice") in problems(read(js, four, [*listed, listed[1]]))

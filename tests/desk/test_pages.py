@@ -50,6 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("page", [desk_page(), handset_page()], ids=["desk", "handset"])
+@pytest.mark.claim("T20")
 def test_policy_names_exactly_the_script_and_style_of_the_page(page: Page) -> None:
     rules = dict(rule.split(" ", 1) for rule in page.headers["Content-Security-Policy"].split("; "))
     found = read(page)
@@ -85,6 +86,7 @@ def test_script_parses_no_markup_and_keeps_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["desk.js", "desk.css", "desk.html"])
+@pytest.mark.claim("T20")
 def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     target = folder / name
     target.write_bytes(target.read_bytes() + b" ")

@@ -72,6 +72,7 @@ def words_in(text: str, stems: str) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.claim("T19")
 def test_r1_our_texts_hold_no_topic_word(language: str) -> None:
     for phrase in Phrase:
         assert words_in(text_of(phrase, language), TOPICS[language]) == [], phrase
@@ -81,6 +82,7 @@ def test_r1_our_texts_hold_no_topic_word(language: str) -> None:
 
 @patient
 @given(steps)
+@pytest.mark.claim("T19")
 def test_r1_a_ship_is_named_only_after_the_source_named_one(told: list[Step]) -> None:
     for index, (_, turn) in enumerate(play(told)):
         if any(say.phrase is Phrase.F4 for say in turn.say):
@@ -99,6 +101,7 @@ BORROWED = replace(State(), turns=5, safety=Safety.BORROWED, tip=True, told=True
     st.frozensets(st.sampled_from(Phrase)),
     st.frozensets(st.sampled_from(Asked)),
 )
+@pytest.mark.claim("T19")
 def test_r2_on_a_shared_phone_a_gap_makes_a_stranger(
     told: list[Step], safety: Safety, asked: frozenset[Phrase], answered: frozenset[Asked]
 ) -> None:
@@ -108,6 +111,7 @@ def test_r2_on_a_shared_phone_a_gap_makes_a_stranger(
 
 @patient
 @given(st.lists(st.sampled_from(["hi", "0", "1", "2", "3", "?"]), min_size=1, max_size=8), steps)
+@pytest.mark.claim("T19")
 def test_r2_whoever_says_nothing_of_his_own_hears_what_a_stranger_hears(small: list[str], before: list[Step]) -> None:
     """Without a question open, whatever was told before."""
     told: list[Step] = [(heard(text, "hello" if text == "hi" else "outside"), 60_000) for text in ["hi", *small]]
@@ -147,6 +151,7 @@ def test_r3_nine_is_silence_for_ever_in_every_question(phrase: Phrase, nine: str
 
 @patient
 @given(steps, steps)
+@pytest.mark.claim("T19")
 def test_r3_after_nine_always_silence_and_the_tips_still_come_in(before: list[Step], after: list[Step]) -> None:
     played = play([*before, (heard("9"), 1), *after])[len(before) :]
     assert said(played) == []

@@ -73,6 +73,7 @@ async def test_naming_everybody_of_the_order_exhausts_it_and_alarms(line: TestLi
     assert not [g for g in await line.grants(case_id) if g.state in (GrantState.OFFERED, GrantState.OPEN)]
 
 
+@pytest.mark.claim("T19")
 async def test_a_survivor_is_never_written_to_first_until_the_phone_is_hers(line: TestLine) -> None:
     case_id = await sealed_case(line, "Ayúdenme, no me dejan salir de la casa en Peñalta")
     person, identity = await line.open_first(case_id)
@@ -85,6 +86,7 @@ async def test_a_survivor_is_never_written_to_first_until_the_phone_is_hers(line
     assert any("We read it." in text for _, text in line.outbox.sent)
 
 
+@pytest.mark.claim("T19")
 async def test_whoever_writes_from_a_borrowed_phone_later_sees_no_answer(line: TestLine) -> None:
     case_id = await sealed_case(line, "Ayúdenme, no me dejan salir de la casa en Peñalta")
     await line.write(PHONE, "3")  # this phone is borrowed
@@ -96,6 +98,7 @@ async def test_whoever_writes_from_a_borrowed_phone_later_sees_no_answer(line: T
     assert not [text for _, text in line.outbox.sent if "We read it." in text]
 
 
+@pytest.mark.claim("T19")
 async def test_nine_silences_for_ever_and_the_words_still_reach_the_case(line: TestLine) -> None:
     case_id, _, identity = await opened_case(line)
     await line.later(4)

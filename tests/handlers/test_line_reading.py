@@ -40,6 +40,7 @@ async def opened_case(line: TestLine) -> tuple[str, str, str]:
     return case_id, person, identity
 
 
+@pytest.mark.claim("T6")
 async def test_a_tip_is_offered_to_one_untied_person_and_read_by_him(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     assert await line.released(case_id) == {person}
@@ -121,6 +122,7 @@ async def test_without_the_readers_lock_the_search_would_find_the_case(line: Tes
     assert [plain for plain in tried(layers, identities) if case_text(plain)]
 
 
+@pytest.mark.claim("T9")
 async def test_custody_says_what_happened_in_order(line: TestLine) -> None:
     case_id, _, _ = await opened_case(line)
     entries = [entry for entry in await line.leaves() if entry.case == case_id]
@@ -167,6 +169,7 @@ async def answer(line: TestLine, case_id: str, person: str, identity: str, text:
     "text",
     ["write to me@example.org", "see https://x.example", "www.evil", "call 0912 345 6789", "find @handle", "bit.ly/x", "+34 600 111 222"],
 )
+@pytest.mark.claim("T18")
 async def test_no_link_number_or_handle_goes_out(line: TestLine, text: str) -> None:
     case_id, person, identity = await opened_case(line)
     line.outbox.sent.clear()
@@ -175,6 +178,7 @@ async def test_no_link_number_or_handle_goes_out(line: TestLine, text: str) -> N
     assert line.outbox.sent == []
 
 
+@pytest.mark.claim("T18")
 async def test_an_answer_is_sent_once_and_only_from_the_newest_contact(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     assert (await answer(line, case_id, person, identity, "One."))["result"] == "answered"
@@ -183,6 +187,7 @@ async def test_an_answer_is_sent_once_and_only_from_the_newest_contact(line: Tes
     assert (await answer(line, case_id, person, identity, "Two."))["result"] == "answered"
 
 
+@pytest.mark.claim("T18")
 async def test_another_cases_contact_reaches_nobody(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     other = await sealed_case(line, phone="+999 100 0002")
@@ -194,6 +199,7 @@ async def test_another_cases_contact_reaches_nobody(line: TestLine) -> None:
     assert line.outbox.sent == []
 
 
+@pytest.mark.claim("T9")
 async def test_forged_foreign_and_late_requests_open_nothing(line: TestLine) -> None:
     case_id = await sealed_case(line)
     grants = await line.grants(case_id)
@@ -221,6 +227,7 @@ async def test_forged_foreign_and_late_requests_open_nothing(line: TestLine) -> 
     assert await attempt(reader, reader, body) == ""
 
 
+@pytest.mark.claim("T10")
 async def test_a_gate_file_swapped_in_the_database_lets_nobody_in(line: TestLine) -> None:
     case_id = await sealed_case(line)
     other = await sealed_case(line, phone="+999 100 0002")
@@ -259,6 +266,7 @@ async def test_a_greeting_makes_no_case_and_is_answered(line: TestLine) -> None:
     assert "automatic" in text
 
 
+@pytest.mark.claim("T7")
 async def test_the_same_message_delivered_twice_is_handled_once(line: TestLine) -> None:
     assert await line.write(PHONE, TIP, "SM1") == "new"
     assert await line.write(PHONE, TIP, "SM1") == "duplicate"
@@ -288,6 +296,7 @@ async def test_a_tip_that_names_the_honest_is_held_and_stays_sealed_to_intake(li
         assert len(await tx.inbound_of(thread.tag)) == 1
 
 
+@pytest.mark.claim("T13")
 async def test_no_word_address_or_place_stands_in_the_database_in_clear(line: TestLine, url: str) -> None:
     await opened_case(line)
     if not url.startswith("sqlite"):
@@ -300,6 +309,7 @@ async def test_no_word_address_or_place_stands_in_the_database_in_clear(line: Te
     assert some_id.encode() in stored, "positive control: the search finds what is there"
 
 
+@pytest.mark.claim("T11")
 async def test_codes_open_to_neither_reader_nor_server_alone(line: TestLine) -> None:
     case_id, _, identity = await opened_case(line)
     async with line.store.begin() as tx:

@@ -73,6 +73,7 @@ def test_blank_fields_are_part_of_the_signature() -> None:
 @pytest.mark.parametrize(
     "url", ["http://line.example.org/twilio/message", "https://other.example.org/twilio/message", URL + "/twilio/other"]
 )
+@pytest.mark.claim("T14")
 def test_a_signature_for_another_url(url: str) -> None:
     assert read(incoming(SOURCE, LINE, "hello"), url=url) is Refused.BAD_SIGNATURE
 
@@ -81,6 +82,7 @@ def test_the_url_with_its_port_is_the_same_url() -> None:
     assert isinstance(read(incoming(SOURCE, LINE, "hello"), url="https://line.example.org:443" + PATH), Inbound)
 
 
+@pytest.mark.claim("T14")
 def test_another_token_no_signature_or_a_changed_word() -> None:
     fields = incoming(SOURCE, LINE, "hello")
     assert read(fields, token="another") is Refused.BAD_SIGNATURE
@@ -124,6 +126,7 @@ def _signed(items: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
     return items, base64.b64encode(hmac.new(TOKEN.encode(), words.encode(), hashlib.sha1).digest()).decode()
 
 
+@pytest.mark.claim("T14")
 def test_no_forbidden_field_is_kept() -> None:
     message = read(incoming(SOURCE, LINE, "hello", ProfileName="Canary Name"))
     assert isinstance(message, Inbound)

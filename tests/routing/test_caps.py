@@ -16,6 +16,7 @@ from tests.routing.world import FAR, NOW, line, person, roster
 # --- probation, founders, pairs ---
 
 
+@pytest.mark.claim("T8")
 def test_newcomers_have_a_quarter_and_together_no_more_than_one_person() -> None:
     new: dict[str, Any] = {"founder": False, "issued": NOW - timedelta(days=149)}
     founders = line(40).people
@@ -43,6 +44,7 @@ def test_a_founder_is_one_whom_all_founding_vetters_signed() -> None:
     assert not is_founder(person(founder=False), roster())
 
 
+@pytest.mark.claim("T8")
 def test_one_pair_of_vetters_cannot_flood_the_draw() -> None:
     honest = tuple(
         replace(one, vetters=(f"v{n % 10}", f"v{(n + 1) % 10}"), card=replace(one.card, founder=False))

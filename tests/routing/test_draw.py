@@ -39,6 +39,7 @@ def cards(everybody: Roster) -> dict[str, Person]:
 
 
 @given(rosters(), TIPS, COINS)
+@pytest.mark.claim("T6")
 def test_i1_never_an_excluded_person(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
     drawn = draw(everybody, tip, seed)
     assert all(drawn.reasons[name] == () for name in (*drawn.order, *drawn.chances))
@@ -46,6 +47,7 @@ def test_i1_never_an_excluded_person(everybody: Roster, tip: TipFacts, seed: byt
 
 
 @given(rosters(), TIPS, COINS)
+@pytest.mark.claim("T8")
 def test_i2_nobody_above_the_cap_unless_a_small_pool_is_flagged(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
     drawn = draw(everybody, tip, seed)
     if Flag.SMALL_POOL not in drawn.flags:
@@ -55,6 +57,7 @@ def test_i2_nobody_above_the_cap_unless_a_small_pool_is_flagged(everybody: Roste
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 39), st.integers(0, 6), st.booleans())
+@pytest.mark.claim("T8")
 def test_i2_nobody_above_the_cap_by_editing_his_own_profile(size: int, agencies: int, who: int, load: int, clearance: bool) -> None:
     everybody = line(size, agencies)
     edited = everybody.people[who % size]
@@ -65,6 +68,7 @@ def test_i2_nobody_above_the_cap_by_editing_his_own_profile(size: int, agencies:
 
 
 @given(rosters(), TIPS, COINS)
+@pytest.mark.claim("T8")
 def test_i3_one_reader_per_agency(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
     drawn = draw(everybody, tip, seed)
     agencies = [cards(everybody)[name].card.agency for name in drawn.order]
@@ -118,6 +122,7 @@ def test_somebody_eligible_and_no_hold_means_somebody_drawn_and_chances_that_add
 
 
 @given(rosters(), TIPS)
+@pytest.mark.claim("T8")
 def test_newcomers_and_vetter_pairs_are_bounded_together(everybody: Roster, tip: TipFacts) -> None:
     drawn = draw(everybody, replace(tip, urgent=True))
     pool = [one for one in everybody.people if one.id in drawn.chances]
@@ -211,6 +216,7 @@ def test_above_a_third_two_vetters_must_release_unless_it_is_urgent(size: int) -
     assert gone.flags == {Flag.SMALL_POOL, Flag.TWO_VETTERS_REVIEW}
 
 
+@pytest.mark.claim("T2")
 def test_nobody_eligible_is_held() -> None:
     assert draw(roster()).hold is Hold.NOBODY_ELIGIBLE
     assert draw(roster(person(active=False))).hold is Hold.NOBODY_ELIGIBLE
@@ -224,6 +230,7 @@ def test_nobody_eligible_is_held() -> None:
     ("size", "named", "held"),
     [(20, 10, False), (20, 11, True), (6, 1, False), (6, 2, True), (5, 1, True), (4, 1, True), (4, 0, False), (1, 1, True)],
 )
+@pytest.mark.claim("T2")
 def test_naming_people_until_few_are_left_is_held(size: int, named: int, held: bool) -> None:
     drawn = draw(line(size, size), replace(FAR, people=frozenset(f"p{n:03}" for n in range(named))))
     assert (drawn.hold is Hold.POISONED) == held

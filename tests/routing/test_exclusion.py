@@ -36,11 +36,13 @@ def test_e1_inactive() -> None:
     assert codes(person(active=False), FAR) == (Code.E1,)
 
 
+@pytest.mark.claim("T6")
 def test_e1_a_card_signed_after_the_tip() -> None:
     assert codes(person(issued=FAR.received + timedelta(seconds=1)), FAR) == (Code.E1,)
     assert codes(person(issued=FAR.received), FAR) == ()
 
 
+@pytest.mark.claim("T6")
 def test_e2_named() -> None:
     assert codes(person(), replace(FAR, people=frozenset({"p1"}))) == (Code.E2,)
 
@@ -58,6 +60,7 @@ def test_e2_named() -> None:
     ],
 )
 @pytest.mark.parametrize("past", [False, True])
+@pytest.mark.claim("T6")
 def test_e3_the_agency_and_its_chain_in_both_directions(agency: str, implicated: str, excluded: bool, past: bool) -> None:
     one = person(past_agencies=(agency,)) if past else person(agency=agency)
     assert (Code.E3 in codes(one, replace(FAR, agencies=frozenset({implicated})))) == excluded
@@ -78,6 +81,7 @@ def test_e3_the_agency_and_its_chain_in_both_directions(agency: str, implicated:
     ],
 )
 @pytest.mark.parametrize("past", [False, True])
+@pytest.mark.claim("T6")
 def test_e4_the_kind_with_jurisdiction_over_the_place(agency: str, region: str, excluded: bool, past: bool) -> None:
     one = person(past_agencies=(agency,)) if past else person(agency=agency)
     assert (Code.E4 in codes(one, tip(region, kinds=frozenset({AgencyKind.POLICE})))) == excluded
@@ -127,12 +131,14 @@ def test_e4_unknown_place_excludes_former_officials_of_an_implicated_kind_too() 
         ("nord", "free-city", False),
     ],
 )
+@pytest.mark.claim("T6")
 def test_e5_home_posting_or_past_posting_there(field: str, tie: str, region: str, excluded: bool) -> None:
     ties: dict[str, Any] = {field: (tie,) if field == "past_postings" else tie}
     one = person(**ties)
     assert (Code.E5 in codes(one, tip(region))) == excluded
 
 
+@pytest.mark.claim("T25")
 def test_e5_a_place_seen_only_in_the_translation_excludes_but_is_not_known() -> None:
     facts = tip("nord", place_known=False)
     assert codes(person(home="nord"), facts) == (Code.E5,)
@@ -158,6 +164,7 @@ def test_e5_the_country_alone_excludes_those_of_it_by_equality_only() -> None:
         (Kin("Inés Núñez", None, None), replace(FAR, names=frozenset({"ines nunez"})), True),
     ],
 )
+@pytest.mark.claim("T6")
 def test_e6_kin_there_kin_named_or_kin_in_an_implicated_agency(kin: Kin, facts: TipFacts, excluded: bool) -> None:
     assert codes(person(kin=(kin,)), facts) == ((Code.E6,) if excluded else ())
 
@@ -172,6 +179,7 @@ def test_e6_kin_there_kin_named_or_kin_in_an_implicated_agency(kin: Kin, facts: 
         (Child.NO, True, True, False),
     ],
 )
+@pytest.mark.claim("T6")
 def test_e7_child_clearance(child: Child, could: bool, asks: bool, excluded: bool) -> None:
     facts = replace(FAR, child=child, could_involve_child=could, asks_help=asks)
     assert codes(person(), facts) == ((Code.E7,) if excluded else ())
@@ -190,10 +198,12 @@ def test_e8_a_card_whose_last_day_is_over() -> None:
 
 
 @pytest.mark.parametrize("vetters", [(), ("a",), ("a", "a")])
+@pytest.mark.claim("T6")
 def test_e8_fewer_than_two_vetters(vetters: tuple[str, ...]) -> None:
     assert codes(person(vetters=vetters), FAR) == (Code.E8,)
 
 
+@pytest.mark.claim("T6")
 def test_e9_a_declared_conflict_with_a_named_person() -> None:
     one = person(conflicts=("Bruno Dunavega",))
     assert codes(one, replace(FAR, names=frozenset({"dunavega"}))) == (Code.E9,)
@@ -234,6 +244,7 @@ def test_i8_everybody_of_the_roster_has_an_answer(everybody: Roster, facts: TipF
 
 
 @given(rosters(), TIPS, TIPS, st.booleans())
+@pytest.mark.claim("T25")
 def test_i7_more_facts_never_lift_a_code(everybody: Roster, facts: TipFacts, more: TipFacts, known: bool) -> None:
     start = replace(facts, place_known=facts.place_known and known)
     grown = replace(
@@ -251,6 +262,7 @@ def test_i7_more_facts_never_lift_a_code(everybody: Roster, facts: TipFacts, mor
 
 
 @given(rosters(), TIPS)
+@pytest.mark.claim("T6")
 def test_no_reader_is_tied_to_the_tip_by_a_second_look_at_the_roster(everybody: Roster, facts: TipFacts) -> None:
     """Written apart from the code: ties by climbing from every place to its region."""
 

@@ -222,6 +222,7 @@ def test_at_the_moment_of_the_draw_exactly_the_order_may_read(everybody: Roster,
 # --- later facts ---
 
 
+@pytest.mark.claim("T12")
 def test_a_new_fact_strikes_and_never_draws_again() -> None:
     grown, struck = add_facts(GATE, EVERYBODY, replace(FAR, people=frozenset({FIRST})), NOW)
     assert struck == (FIRST,)
@@ -279,6 +280,7 @@ def test_the_inactive_of_today_are_not_struck_for_ever() -> None:
 
 
 @given(rosters(), TIPS, TIPS, COINS)
+@pytest.mark.claim("T12")
 def test_i7_later_facts_strike_whom_they_exclude_and_admit_nobody(everybody: Roster, tip: TipFacts, more: TipFacts, coins: bytes) -> None:
     drawn = choose(everybody, replace(tip, urgent=True), coins, NOW)
     assume(not drawn.hold)

@@ -45,6 +45,7 @@ def test_anything_else_is_refused(body: bytes) -> None:
         custody.parse_body(body)
 
 
+@pytest.mark.claim("T9")
 def test_an_opening_carries_the_readers_signature_and_nobody_elses() -> None:
     (reader, public), (worker, worker_public) = signing.generate(), signing.generate()
     body = Entry(1, EntryKind.OPEN, CASE, HEX, HEX).body()

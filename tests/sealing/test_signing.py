@@ -73,6 +73,7 @@ def vetters(count: int) -> list[tuple[str, str]]:
     return [signing.generate() for _ in range(count)]
 
 
+@pytest.mark.claim("T5")
 def test_only_pinned_vetters_count_each_once_never_the_holder() -> None:
     (a, pa), (b, pb), (c, pc) = vetters(3)
     pinned = {signing.fingerprint(p): p for p in (pa, pb)}

@@ -43,6 +43,7 @@ async def test_a_person_is_saved_only_over_the_version_that_was_read(database: D
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T22")
 async def test_a_challenge_is_taken_once_and_in_time(database: Database, other: Database, clock: SetClock) -> None:
     desk = DeskReads(database, clock)
     await desk.save_challenge("tag", "teal", clock.now + 10)

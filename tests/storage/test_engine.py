@@ -182,6 +182,7 @@ async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T13")
 async def test_what_was_deleted_is_gone_from_every_file_after_compact(servers: Servers) -> None:
     url = servers.migrated("sqlite")
     database = open_database(url)
@@ -202,6 +203,7 @@ async def test_what_was_deleted_is_gone_from_every_file_after_compact(servers: S
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T13")
 async def test_random_keys_leave_no_hidden_row_numbers(servers: Servers) -> None:
     database = open_database(servers.migrated("sqlite"))
     async with database.begin() as transaction:

@@ -26,6 +26,7 @@ def commits(database: Database) -> list[None]:
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T7")
 async def test_a_message_is_there_for_others_on_return_with_its_task(database: Database, other: Database, clock: SetClock) -> None:
     message = a_message()
     assert await SqlIntake(database, clock).accept(message) is Accepted.NEW
@@ -38,6 +39,7 @@ async def test_a_message_is_there_for_others_on_return_with_its_task(database: D
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T7")
 async def test_a_repeat_is_a_duplicate_and_writes_nothing(database: Database, clock: SetClock) -> None:
     intake, message = SqlIntake(database, clock), a_message()
     assert await intake.accept(message) is Accepted.NEW
@@ -82,6 +84,7 @@ async def test_messages_of_one_moment_are_claimed_in_the_order_of_their_coming(d
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T7")
 async def test_a_batch_is_written_whole_or_not_at_all(database: Database, clock: SetClock) -> None:
     intake, taken = SqlIntake(database, clock), a_message()
     await intake.accept(taken)
@@ -109,6 +112,7 @@ async def test_a_caller_who_leaves_harms_nobody_and_his_message_stays(database: 
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T7")
 async def test_every_caller_of_a_database_that_is_down_hears_it(database: Database, clock: SetClock) -> None:
     intake = SqlIntake(database, clock)
     await database.close()
@@ -143,6 +147,7 @@ async def test_a_loop_that_ends_leaves_no_caller_hanging(database: Database, clo
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T7")
 async def test_a_full_disk_is_down_and_takes_nothing_until_there_is_room(servers: Servers, clock: SetClock) -> None:
     database = open_database(servers.migrated("sqlite"))
     intake = SqlIntake(database, clock)

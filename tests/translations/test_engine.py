@@ -176,12 +176,14 @@ async def test_a_package_added_later_is_used_after_refresh(models: Path, packs: 
 @pytest.mark.linux
 @pytest.mark.asyncio
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux walls")
+@pytest.mark.claim("T16")
 async def test_the_child_says_that_it_has_no_network(translator: ChildTranslator) -> None:
     assert await translator.start() in {"namespace", "seccomp"}
     assert translator.network == await translator.start()
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T16")
 async def test_the_child_inherits_nothing(translator: ChildTranslator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIPLINE_SECRET", CANARY)
     await english(translator, CANARY)

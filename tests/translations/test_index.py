@@ -51,6 +51,7 @@ def test_a_code_fetches_the_newest_of_both_directions(tmp_path: Path) -> None:
     assert set(shelf(tmp_path / "packs").packs) == set(added)
 
 
+@pytest.mark.claim("T17")
 def test_another_file_under_the_same_version_later_is_refused(tmp_path: Path) -> None:
     entries = [entry("es", "en", "1.9", "{base}/es"), entry("en", "es", "1.9", "{base}/en")]
     good = {"/es": package("es", "en", "1.9"), "/en": package("en", "es", "1.9")}

@@ -58,12 +58,14 @@ def test_an_added_package_is_listed_pinned_and_holds_only_what_we_keep(line: Pat
 @pytest.mark.parametrize(
     "name", ["../evil", "translate-es_en-1_9/../../evil", "/tmp/evil", "translate-es_en-1_9/model/../../../evil", "..\\evil"]
 )
+@pytest.mark.claim("T17")
 def test_no_name_in_the_file_leads_out_of_the_folder(line: Path, tmp_path: Path, name: str) -> None:
     pack = add(line, write(tmp_path / "a.argosmodel", archive({name: b"evil"})), untested)
     assert not [path for path in tmp_path.rglob("*") if "evil" in path.name]
     assert "evil" not in str(files_below(pack.folder))
 
 
+@pytest.mark.claim("T17")
 def test_a_symbolic_link_in_an_unpacked_package_is_not_followed(line: Path, tmp_path: Path) -> None:
     folder = unpacked(tmp_path / "a", archive())
     secret = write(tmp_path / "secret", b"key")
@@ -91,6 +93,7 @@ def test_the_same_content_again_changes_nothing_and_a_folder_is_as_good_as_a_fil
     assert tests == ["es"]
 
 
+@pytest.mark.claim("T17")
 def test_another_content_of_the_same_name_and_version_is_refused(line: Path, file: Path, tmp_path: Path) -> None:
     pack = add(line, file, untested)
     other = write(tmp_path / "b.argosmodel", archive({"translate-es_en-1_9/model/vocabulary.txt": b"changed"}))
@@ -207,6 +210,7 @@ def test_a_self_test_that_fails_adds_nothing(line: Path, file: Path) -> None:
 
 
 @pytest.mark.parametrize(("chrf", "trusted"), [(None, False), (44.9, False), (45.0, True)])
+@pytest.mark.claim("T26")
 def test_trust_begins_at_the_floor(line: Path, file: Path, chrf: float | None, trusted: bool) -> None:
     pack = add(line, file, lambda _: chrf)
     assert (pack.chrf, pack.trusted) == (chrf, trusted)

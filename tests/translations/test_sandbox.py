@@ -80,6 +80,7 @@ def test_the_namespace_has_no_network(doors: tuple[str, str]) -> None:
     assert found["unix"] == "hello", "a namespace alone leaves Unix sockets open: the filter is needed with it"
 
 
+@pytest.mark.claim("T16")
 def test_the_filter_refuses_every_socket_in_every_thread(doors: tuple[str, str]) -> None:
     if platform.machine() not in {"x86_64", "aarch64"}:
         pytest.skip("no call numbers for this machine")
@@ -89,6 +90,7 @@ def test_the_filter_refuses_every_socket_in_every_thread(doors: tuple[str, str])
     assert (found["tcp"], found["unix"], found["thread"]) == (eperm, eperm, eperm)
 
 
+@pytest.mark.claim("T16")
 def test_both_walls_and_no_core_dump(doors: tuple[str, str]) -> None:
     found = inside("sandbox.enter()", doors)
     assert found["said"] in {"namespace", "seccomp"}

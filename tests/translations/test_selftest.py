@@ -35,6 +35,7 @@ def test_the_practice_packages_were_measured_when_added(packs: Path) -> None:
     assert scores[("es", "en")] == pytest.approx(71.0, abs=3)
 
 
+@pytest.mark.claim("T26")
 def test_a_model_that_translates_badly_is_not_trusted(packs: Path, tmp_path: Path) -> None:
     """The English-Spanish model, said to be the Spanish-English one."""
     folder = tmp_path / "swapped"
@@ -46,6 +47,7 @@ def test_a_model_that_translates_badly_is_not_trusted(packs: Path, tmp_path: Pat
     assert not pack.trusted
 
 
+@pytest.mark.claim("T26")
 def test_a_direction_without_pairs_is_not_trusted(packs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "french"
     shutil.copytree(packs / "translate-es_en-0_3", folder, ignore=shutil.ignore_patterns("selftest.json"))

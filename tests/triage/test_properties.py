@@ -44,6 +44,7 @@ def test_every_text_is_assessed_with_exact_spans_and_the_same_way_twice(text: st
 
 
 @given(TEXTS, TEXTS, ASKED)
+@pytest.mark.claim("T25")
 def test_a_translation_only_adds(text: str, translation: str, asked: Asked | None) -> None:
     alone, both = tip(text, None, asked), tip(text, translation, asked)
     urgency = list(Urgency)
