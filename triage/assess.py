@@ -21,6 +21,8 @@ __all__ = ["assess"]
 
 _SERIOUS = ("danger.", "indicator.", "kind.", "official.", "rank.")
 """A text with one of these is a tip, whatever else it says."""
+_TOPICS = ("danger.", "sector.sex", "sector.women", "sector.fishing", "sector.begging", "sector.domestic", "vessel")
+"""A text with one of these, and a word of everyday life, may still be a tip ("girls at a party")."""
 _NOT_SHOWN = ("official.", "child.yes", "relation.", "greeting")
 """Findings whose reasons depend on more than the words."""
 _LINK = re.compile(r"https?://|www\.|\bt\.me/|\bbit\.ly/|\bwa\.me/", re.IGNORECASE)
@@ -97,9 +99,11 @@ def _urgency(original: Study, codes: set[str], found_kinds: Sequence[Kind], *, a
     """The first that fits. Missing a danger is worse than a false one, and a tip that is called spam is worse than spam among the tips."""
     own = {f.code for f in original.found}
     serious = bool(found_kinds) or any(code.startswith(_SERIOUS) for code in codes)
-    if not serious and (nothing or any(code.startswith("out.") for code in own)):
-        return Urgency.OUT_OF_SCOPE
     asks = any(code.startswith("help.") for code in codes)
+    a_topic = serious or any(code.startswith(_TOPICS) for code in codes) or bool(original.places or original.people)
+    other_topic = any(code.startswith("out.") for code in own) and (not asks or "small_help" in own)
+    if not serious and (nothing or (other_topic and not a_topic)):
+        return Urgency.OUT_OF_SCOPE
     confined = "danger.locked_in" in codes
     hurt = not codes.isdisjoint(("indicator.violence", "indicator.threats"))
     now = any(code.startswith("danger.") and code != "danger.locked_in" for code in codes)

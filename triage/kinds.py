@@ -61,6 +61,8 @@ def kinds(codes: Collection[str], child: Child) -> tuple[Kind, ...]:
     at_work = "sector.work" in codes or not indicated.isdisjoint(_LABOUR)
     if indicated - {"indicator.debt"} and at_work and not in_a_sector:
         found.add(Kind.FORCED_LABOUR)
+    if not found and ("indicator.sale" in indicated or {"indicator.trafficking", "sector.women"} <= set(codes)):
+        found.add(Kind.SEX_TRAFFICKING)
     return tuple(kind for kind in Kind if kind in found)
 
 
@@ -71,20 +73,23 @@ def child_words(study: Study) -> list[Found]:
 
 
 def child(studies: Sequence[Study]) -> Child:
-    """Yes by an age under 18 or a word for a child, in any of the texts. No only by the original, and only when nothing speaks against it:
-    one stated age of 18 or more (or "adult") for the only person, or the answer to how old the youngest is."""
+    """Yes by an age under 18 or a word for a child, in any of the texts. No by the original alone, when nothing speaks against it.
+
+    That is: "all adults"; one stated age of 18 or more, or "adult", where no other person is spoken of (it could be the offender's); or the
+    answer to how old the youngest is.
+    """
     original = next(s for s in studies if s.of is Of.ORIGINAL)
     if any(child_words(s) or any(age < ADULT for _, age in ages(s)) for s in studies):
         return Child.YES
     stated = ages(original)
     if original.asked is Asked.AGE and stated:
         return Child.NO
-    several = original.where(lambda code: code == "several")
-    maybe = [f for s in studies for f in s.starting("child.maybe", "child.denied")]
     if original.starting("adult.all"):
         return Child.NO
-    grown = bool(original.starting("adult.")) or len(stated) == 1
-    return Child.NO if grown and not several and not maybe else Child.UNKNOWN
+    maybe = [f for s in studies for f in s.starting("child.maybe", "child.denied")]
+    others = original.starting("several", "offender", "official.", "rank.")
+    grown = (len(stated) == 1 and len(maybe) <= 1) or (bool(original.starting("adult.said")) and not maybe)
+    return Child.NO if grown and not others else Child.UNKNOWN
 
 
 def child_reasons(study: Study) -> list[Reason]:

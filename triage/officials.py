@@ -30,7 +30,10 @@ class Office:
     first: int
     last: int
     agencies: tuple[AgencyKind, ...]
-    title: bool
+    titled: bool
+    """It has a head: "chief of police", not "the police"."""
+    person: bool
+    """Its last word is a title, so that a name follows rather than a place."""
     name: tuple[int, int] | None = None
     place: tuple[int, int] | None = None
     relation: Relation = Relation.MENTIONED
@@ -40,7 +43,7 @@ class Office:
 
 
 def _agency_hits(study: Study) -> list[Found]:
-    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is no official."""
+    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is none."""
     vessel = any(f.code.startswith("vessel") for f in study.found)
     asked = study.asked is Asked.WHO_NOT
     hits = [
@@ -48,7 +51,7 @@ def _agency_hits(study: Study) -> list[Found]:
         for f in study.found
         if f.code.startswith(("official.", "rank.", "title"))
         or (asked and f.code.startswith("bare."))
-        or (not vessel and f.code.startswith("captain."))
+        or (f.code.startswith("captain.") and (not vessel or _is_bought(study, f)))
     ]
     longest: list[Found] = []
     reach = 0
@@ -57,6 +60,11 @@ def _agency_hits(study: Study) -> list[Found]:
             longest.append(hit)
             reach = max(reach, hit.last)
     return longest
+
+
+def _is_bought(study: Study, hit: Found) -> bool:
+    """Even near a ship: a captain who is paid or protects somebody may be of the police."""
+    return bool(study.near(("relation.facilitator", "relation.protector"), hit.first - RELATION_REACH, hit.last + RELATION_REACH))
 
 
 def _linked(study: Study, before: int, first: int) -> bool:
@@ -79,7 +87,7 @@ def _office(study: Study, hits: Sequence[Found]) -> Office | None:
     titles = [h for h in (*hits, *study.near("title", first, last)) if h.code.startswith(("title", "rank.", "captain."))]
     if not agencies:
         return None
-    return Office(first, last, agencies, title=any(h.last == last for h in titles))
+    return Office(first, last, agencies, titled=bool(titles), person=any(h.last == last for h in titles))
 
 
 def offices(study: Study) -> tuple[Office, ...]:
@@ -128,7 +136,7 @@ def _place_after(study: Study, office: Office) -> tuple[tuple[int, int] | None, 
     at, stop = office.last, study.stops[office.last - 1]
     if at < stop and study.words[at].text in PLACE_LINKS:
         at += 1
-    elif not (at < stop and at in study.places and not office.title):
+    elif not (at < stop and at in study.places and not office.person):
         return None, office.last
     if at < stop and study.words[at].text in _ARTICLES and at not in study.places:
         at += 1
@@ -138,7 +146,7 @@ def _place_after(study: Study, office: Office) -> tuple[tuple[int, int] | None, 
         return (at, study.places[at][0]), study.places[at][0]
     last = name_from(study.words[:stop], at, study.common, (), apart=False)
     word = study.words[at]
-    if last is None and office.title and word.text.isalpha() and len(word.text) > 2 and word.text not in study.known:
+    if last is None and office.titled and word.text.isalpha() and len(word.text) > 2 and word.text not in study.known:
         last = at + 1
     return ((at, last), last) if last is not None else (None, office.last)
 

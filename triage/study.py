@@ -46,8 +46,8 @@ class Study:
     def stops(self) -> tuple[int, ...]:
         return stops(self.words)
 
-    def near(self, prefix: str, first: int, last: int) -> list[Found]:
-        """What was found beginning with one of the words [first, last)."""
+    def near(self, prefix: str | tuple[str, ...], first: int, last: int) -> list[Found]:
+        """What was found beginning with one of the words [first, last); `prefix` of the code, or several."""
         return [f for at in range(max(first, 0), last) for f in self._by_word.get(at, ()) if f.code.startswith(prefix)]
 
     def where(self, wanted: Callable[[str], bool]) -> list[Found]:
