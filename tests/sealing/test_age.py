@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,8 @@ def test_truncation_is_refused() -> None:
 
 
 def test_unreadable_keys_are_refused_loudly_and_without_repeating_them() -> None:
-    for call in (lambda: age.seal(b"", "age1nonsense"), lambda: age.unseal(b"", "AGE-SECRET-KEY-nonsense")):
+    calls: tuple[Callable[[], bytes], ...] = (lambda: age.seal(b"", "age1nonsense"), lambda: age.unseal(b"", "AGE-SECRET-KEY-nonsense"))
+    for call in calls:
         with pytest.raises(age.SealError) as caught:
             call()
         assert "nonsense" not in str(caught.value)

@@ -49,10 +49,13 @@ def test_tags_are_keyed_and_stable(folder: Path) -> None:
     assert worker.index_tag("sms", "+1") == worker.index_tag("sms", "+1")
     assert worker.index_tag("sms", "+1") not in {worker.index_tag("sms", "+2"), other.index_tag("sms", "+1")}
     assert worker.coins("a") != worker.coins("b")
+    assert worker.sending_id("turn\0a") == worker.sending_id("turn\0a") != worker.sending_id("turn\0b")
+    assert worker.sending_id("turn\0a") != replace(worker, sending_pepper=b"x" * 32).sending_id("turn\0a")
     assert len(worker.coins("a")) == 32
     assert len({worker.grant_id("a", epoch, who) for epoch in (1, 2) for who in ("x", "y")}) == 4
 
 
+@pytest.mark.claim("T10")
 def test_a_gate_file_is_the_workers_own_and_for_one_case(folder: Path) -> None:
     worker = load_worker(folder / "worker")
     sealed = worker.seal_gate("a" * 32, b'{"kind":"gate"}')
@@ -98,6 +101,7 @@ def test_a_newer_epoch_is_used_and_the_older_still_opens(folder: Path) -> None:
         ("web/dedupe.pepper", ""),
     ],
 )
+@pytest.mark.claim("T24")
 def test_a_broken_secret_stops_the_start_and_names_its_file_only(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)
     with pytest.raises(KeyringError) as caught:
@@ -105,6 +109,7 @@ def test_a_broken_secret_stops_the_start_and_names_its_file_only(folder: Path, n
     assert Path(name).name in str(caught.value)
 
 
+@pytest.mark.claim("T24")
 def test_missing_or_open_secrets_stop_the_start(folder: Path) -> None:
     (folder / "worker" / "row.key").chmod(0o640)
     with pytest.raises(KeyringError, match="read by others"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pyrage import passphrase as age_passphrase
 
 from sealing import age, signing
@@ -30,7 +32,7 @@ def test_prefixes_are_final() -> None:
     seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
     for use in Use:
         signature = signing.sign(seed, use, b"x")
-        raw = signing.Ed25519PublicKey.from_public_bytes(__import__("base64").b64decode(signing.public_of(seed)))
+        raw = Ed25519PublicKey.from_public_bytes(base64.b64decode(signing.public_of(seed)))
         raw.verify(signature, f"tipline/v1/{use.value}\nx".encode())
     assert {use.value for use in Use} == {"card", "login", "open", "answer", "custody"}
     assert (
@@ -48,8 +50,8 @@ def test_what_is_no_key_is_refused_without_content(text: str) -> None:
 def test_a_key_file_opens_with_its_passphrase_alone_and_stock_age_reads_it() -> None:
     key = PersonKey("ab" * 16, age.generate()[0], signing.generate()[0])
     armoured = lock(key, "four random words here", secrets.token_bytes(48))
-    assert "-> scrypt " in __import__("base64").b64decode("".join(armoured.splitlines()[1:-1])).decode("latin1")
-    assert b" 16\n" in __import__("base64").b64decode("".join(armoured.splitlines()[1:-1]))
+    assert "-> scrypt " in base64.b64decode("".join(armoured.splitlines()[1:-1])).decode("latin1")
+    assert b" 16\n" in base64.b64decode("".join(armoured.splitlines()[1:-1]))
     assert unlock(armoured, "four random words here") == key
     assert age_passphrase.decrypt(armoured.encode(), "four random words here") == key.text()
     assert key.identity not in repr(key)

@@ -1,0 +1,112 @@
+"""One sample of everything that sealing writes, from fixed inputs. `vectors.json` holds what it looked like when the format became final,
+with ciphertexts made then: data sealed by an old line must open for ever, in Python and in the browser.
+
+`python -m tests.sealing.vectors` adds samples that the file lacks, and never changes one that it holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sealing import age, custody, passphrase, plaintexts, signing
+from sealing.card import SignedCard
+from sealing.custody import Entry, EntryKind
+from sealing.keyring import WebKeys, WorkerKeys
+from sealing.passphrase import PersonKey
+from sealing.plaintexts import Contact, Outgoing, Stub
+from tests.desk.tips import spanish_tip
+from triage.sensitive import Sensitive
+from triage.tip import Asked, Inbound
+
+FILE = Path(__file__).with_name("vectors.json")
+CASE, GRANT, ACT, HASH = "0123456789abcdef" * 2, "fedcba9876543210" * 2, "00112233445566778899aabbccddeeff", "5a" * 32
+AT = datetime(2026, 11, 21, 14, 37, 12, tzinfo=UTC)
+WORDS = "Está encerrada. 她被锁在里面 🙏"
+SPOKEN = "four random words here"
+LENGTHS = (0, 1, 2048, 2049, 2050, 4095, 4096, 4097, 5000, 65_535, 65_537, 1_000_000)
+
+
+def plaintext_samples(identity: str) -> dict[str, bytes]:
+    """Kind -> plaintext. The first name of each is its `kind`."""
+    tip = spanish_tip()
+    way = Contact("sms", Sensitive("+999 100 0001"), "es", "Latn", pull=True)
+    stub = Stub(
+        CASE, 1, GRANT, "teal heron", "asks_help", ("sex_trafficking",), "Valdoria", ("police",), "unknown", "es", "practice", HASH,
+        HASH, "age1gate", "age1delivery",
+    )  # fmt: skip
+    said = {"v": 1, "kind": "answer", "case": CASE, "epoch": 1, "sequence": 1, "contact": HASH, "inner": b64(b"inner"), "text": WORDS}
+    return {
+        "inbound": plaintexts.inbound(Inbound("sms", Sensitive("+999 100 0001"), Sensitive(WORDS), "SM1", AT)),
+        "stub": plaintexts.stub(stub),
+        "message": plaintexts.message_in(CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT),
+        "message out": plaintexts.message_out(CASE, 1, 2, HASH, Sensitive(WORDS), AT),
+        "address": plaintexts.contact_inner(CASE, ACT, way),
+        "contact": plaintexts.contact_outer(CASE, 1, 3, ACT, b"inner"),
+        "codes": plaintexts.codes_note(CASE, 1, 4, {GRANT: ["E3", "E5"], ACT: []}),
+        "outgoing": plaintexts.outgoing(Outgoing("sms", Sensitive("+999 100 0001"), Sensitive(WORDS))),
+        "answer": age.padded_json(dict(said)),
+        "handout": plaintexts.handout(ACT, "opened", "", b"key file"),
+        "key file": plaintexts.key_file(CASE, 1, identity),
+    }
+
+
+def derived(seed: str) -> dict[str, str]:
+    """What follows from fixed inputs alone: signatures, leaves, tags. Ed25519 is deterministic."""
+    public = signing.public_of(seed)
+    body = Entry(494_000, EntryKind.OPEN, CASE, HASH, HASH).body()
+    leaf = custody.leaf(body, public, signing.sign(seed, signing.Use.OPEN, body))
+    web = WebKeys(1, "", b"\x01" * 32)
+    worker = WorkerKeys({}, seed, b"\x02" * 32, b"\x03" * 32, b"\x04" * 32, b"\x05" * 32)
+    return {
+        **{f"signature {use.value}": b64(signing.sign(seed, use, WORDS.encode())) for use in signing.Use},
+        "public key": public,
+        "fingerprint": signing.fingerprint(public),
+        "custody leaf": b64(leaf),
+        "custody leaf hash": custody.leaf_hash(leaf).hex(),
+        "signed card": b64(SignedCard(b'{"v":1}').signed_by(seed).to_bytes()),
+        "dedupe tag": web.dedupe_tag("sms", "SM1"),
+        "index tag": worker.index_tag("sms", "+9991000001"),
+        "sending id": worker.sending_id("turn\0x"),
+        "grant id": worker.grant_id(CASE, 1, ACT),
+        "coins": worker.coins(CASE).hex(),
+    }
+
+
+def b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def main() -> None:
+    held: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else _fresh()
+    recipient = age.recipient_of(held["identity"])
+    for name, plaintext in plaintext_samples(held["identity"]).items():
+        held["plaintexts"].setdefault(name, {"plaintext": b64(plaintext), "sealed": b64(age.seal(plaintext, recipient))})
+    for name, value in derived(held["seed"]).items():
+        held["derived"].setdefault(name, value)
+    FILE.write_text(json.dumps(held, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _fresh() -> dict[str, Any]:
+    identity, release = age.generate()[0], age.generate()[0]
+    seed = signing.generate()[0]
+    key = PersonKey(ACT, identity, seed)
+    file = passphrase.lock(key, SPOKEN, bytes(range(48)))
+    text = plaintexts.key_file(CASE, 1, identity)
+    return {
+        "identity": identity,
+        "seed": seed,
+        "release": release,
+        "padme": {str(length): age.padme(length) for length in LENGTHS},
+        "person": {"text": b64(key.text()), "file": file, "passphrase": SPOKEN},
+        "two locks": {"plaintext": b64(text), "sealed": b64(age.two_locks(text, age.recipient_of(identity), age.recipient_of(release)))},
+        "plaintexts": {},
+        "derived": {},
+    }
+
+
+if __name__ == "__main__":
+    main()
