@@ -60,8 +60,9 @@ async def _demonstrate(line: PracticeLine, events: IO[bytes], started: float) ->
             told.result()
             _ready(settings, line, time.monotonic() - started)
             ended = asyncio.ensure_future(processes.ended())
-            await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (ended, asked):
+            watching = asyncio.ensure_future(story.watch(line, console))
+            await asyncio.wait({ended, asked, watching}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (ended, asked, watching):
                 task.cancel()
         finally:
             await processes.stop()

@@ -16,6 +16,7 @@ from rich.table import Table
 from bot.practice_line import PracticeLine
 from bot.reader import OfferedCase, Reader
 from bot.wiring import SECRETS
+from handlers.designation import designation
 from routing.gate import GateFile, parse_gate
 from routing.people import Code, RegionKind
 from sealing import age, plaintexts
@@ -28,6 +29,7 @@ PHONE = "+999 000 0000"
 TIP = "Vi a una mujer encerrada en una casa cerca del puerto de {town}. El jefe de policía de {town} lo sabe y recibe dinero."
 ANSWER = "Thank you. We have read it. We work on it now. Please do not go there."
 PATIENCE_S = 75.0
+WATCH_S = 1.0
 
 WHY = {
     Code.E1: "not active, or vetted after the tip",
@@ -85,6 +87,31 @@ async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) 
         console.print(f"[bold]6. The reader answers, and the phone shows[/]\n{back}\n")
     finally:
         await database.close()
+
+
+async def watch(line: PracticeLine, console: Console) -> None:
+    """Tells for ever to whom a new case is offered: whoever tries the desk must know whom to be. A real line tells nobody."""
+    database = open_database(line.settings.database_url.reveal())
+    try:
+        store = SqlStore(database)
+        told = {grant.id for case_id in await store.case_ids() for grant in await _grants(store, case_id)}
+        while True:
+            for case_id in await store.case_ids():
+                for grant in await _grants(store, case_id):
+                    if grant.id not in told and grant.person_id is not None:
+                        told.add(grant.id)
+                        card = line.cards[grant.person_id]
+                        agency = line.atlas.agencies[card.agency]
+                        who = f"[bold]{card.name}[/] ({(agency.names or (agency.id,))[0]})"
+                        console.print(f'A new case, "{designation(case_id)}", is offered to {who}. Be this person at the desk.')
+            await asyncio.sleep(WATCH_S)
+    finally:
+        await database.close()
+
+
+async def _grants(store: SqlStore, case_id: str) -> Sequence[GrantRow]:
+    async with store.begin() as tx:
+        return [grant for grant in await tx.grants(case_id) if grant.state is not GrantState.LOCKED]
 
 
 def _tell_sealed(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, seconds: float, console: Console) -> None:

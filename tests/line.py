@@ -194,12 +194,17 @@ class Enrolled:
         return json.dumps({"vetters": listed})
 
 
-async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: frozenset[str] | None = None) -> Enrolled:
+def world_cards() -> tuple[dict[str, Card], dict[str, PersonKey]]:
+    """Everybody of the practice world with fresh keys."""
     world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
-    names = [name for name in practice_people(world) if people is None or name in people]
-    person_keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
-    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in person_keys.items()}
-    cards = {card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public) if card.person in names}
+    keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
+    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in keys.items()}
+    return {card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public)}, keys
+
+
+async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: frozenset[str] | None = None) -> Enrolled:
+    every, person_keys = world_cards()
+    cards = {name: card for name, card in every.items() if people is None or name in people}
     pairs = [signing.generate() for _ in range(2)]
     by_name = {signing.fingerprint(verify): verify for _, verify in pairs}
     vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False)

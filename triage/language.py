@@ -9,7 +9,7 @@ from triage.sensitive import Sensitive
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """BCP 47 code, or `und` when unsure (which never means: do not translate); confidence 0-1; alphabet = ISO 15924 code of most letters (`Latn`)."""
+    """BCP 47 code, or `und` when unsure (never a reason not to translate); confidence 0-1; ISO 15924 code of most letters (`Latn`)."""
 
     language: str
     confidence: float
@@ -18,7 +18,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A machine translation. `quality` is `practice` or `package`; `chrf` (0-100) is the package's self-test; below the floor, `trusted` is False."""
+    """A machine translation. `quality` is `practice` or `package`; `chrf` (0-100) is the self-test; below the floor, `trusted` is False."""
 
     text: Sensitive[str]
     package: str

@@ -133,7 +133,7 @@ class Official:
 
 @dataclass(frozen=True, slots=True)
 class PlaceMention:
-    """A place of the line's atlas. `regions` are all regions that bear the name. Seen only in a translation, it never makes a place known."""
+    """A place. `regions` are all of the line's atlas that bear the name (none = unknown). A translation alone never makes a place known."""
 
     text: str
     regions: tuple[str, ...]
@@ -144,7 +144,7 @@ class PlaceMention:
 
 @dataclass(frozen=True, slots=True)
 class NameMention:
-    """A name in the text. `people` are ids of the roster's people who bear it (or a part of it, when a title or the question makes it a name)."""
+    """A name in the text. `people` = ids of the roster's people who bear it, or a part of it where a title or the question makes it a name."""
 
     text: str
     people: tuple[str, ...]

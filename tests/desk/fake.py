@@ -128,7 +128,7 @@ class FakeLine:
             gate_recipient=self.gate_recipient,
             delivery_recipient=self.delivery_recipient,
         )
-        row = case.grant(key, case.ReaderKey(reader.key.person, reader.recipient, CARD, 0), grant_id, self.release_recipient, stub)
+        row = case.grant(key, case.ReaderKey(reader.key.person, reader.recipient, CARD), grant_id, self.release_recipient, stub)
         made = FakeCase(key, reader, grant_id, row.key_file, age.unseal(row.stub, self.release))
         self.cases[grant_id] = made
         return made

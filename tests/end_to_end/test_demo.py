@@ -141,6 +141,7 @@ def test_without_a_language_package_the_tip_is_shown_untranslated(page: Page, tm
         assert running.stop() == 0
 
 
+@pytest.mark.claim("T23")
 def test_practice_with_a_real_channels_token_refuses_to_start(tmp_path: Path) -> None:
     env = {**demo_env(tmp_path, free_port(), None), "TIPLINE_TWILIO_AUTH_TOKEN": "x" * 32}
     with command(["demo"], env) as running:
