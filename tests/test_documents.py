@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,20 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.atlas import load_atlas
 from bot.files import load_vetters
+from bot.logs import Event
 from bot.variables import NAMES, settings_lines
+from handlers.acts import Refusal
+from handlers.ports import Trouble
 from handlers.roster import judge
+from handlers.text import Refused as TwilioRefused
 from routing.cards import parse_card
+from routing.people import Card, Hold
 from sealing.card import parse_signed_card
+from sealing.custody import EntryKind
+from sealing.plaintexts import Stub
+from sealing.rows import TaskKind
+from sealing.signing import Use
+from storage.tables import metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATING = ROOT / "docs" / "OPERATING.md"
@@ -84,6 +97,43 @@ def test_architecture_names_every_room() -> None:
     assert {*packages, "tests"} <= {line.split("/")[0] for line in drawing.splitlines()}
 
 
+def column(page: str, heading: str) -> list[str]:
+    """First cells of the table that stands under a heading, or after a line that begins so."""
+    after = page[page.index(heading) + len(heading) :]
+    rows = re.search(r"(?:^\|.*\n)+", after, re.MULTILINE)
+    assert rows is not None
+    return [row.split("|")[1].strip() for row in rows[0].splitlines()[2:]]
+
+
+def test_architecture_names_every_table_use_entry_and_field_of_a_stub() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    tables = [name for cell in column(page, "## Tables") for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(tables) == sorted(metadata.tables)
+    assert [cell.strip("`") for cell in column(page, "**Signatures**")] == [use.value for use in Use]
+    kinds = re.search(r"kind is (.+?)\n\(`commit`", page, re.DOTALL)
+    assert kinds is not None
+    assert {*re.findall(r"`(\w+)`", kinds[1]), "commit"} == {kind.value for kind in EntryKind}
+    stub = re.search(r"^\| `stub` \| [^|]+ \| (.+) \|$", page, re.MULTILINE)
+    assert stub is not None
+    assert stub[1].split(", ") == list(Stub.__slots__)
+
+
+def test_operating_explains_only_events_and_codes_that_exist() -> None:
+    cells = column(OPERATING.read_text(encoding="utf-8"), "## What an alarm means")
+    codes = {code.value for codes in (Event, Hold, Trouble, Refusal, TwilioRefused, TaskKind) for code in codes}
+    said = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert said
+    assert said <= codes
+    assert {hold.value for hold in Hold} <= said
+
+
+def test_operating_explains_every_field_of_a_card_that_vetters_fill_in() -> None:
+    text = OPERATING.read_text(encoding="utf-8")
+    example = tomllib.loads(next(body for _, name, body in FENCE.findall(text) if name == "ana.toml"))
+    made = {"person", "age_recipient", "verify_key", "issued", "practice"}
+    assert example.keys() == {field.name for field in fields(Card)} - made
+
+
 def test_the_license_is_apache_2() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License\n                           Version 2.0, January 2004" in text
@@ -91,6 +141,15 @@ def test_the_license_is_apache_2() -> None:
     assert re.search(r"Copyright [0-9]{4} The Tipline authors", text)
 
 
+@pytest.fixture
+def kept_umask() -> Iterator[None]:
+    """`roster load` closes new files to others, for its whole process: here that is ours."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("kept_umask")
 def test_operating_s_examples_enrol_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sections 1 to 4, as they are written: keygen, the three files, draft, sign, sign, load."""
     text = OPERATING.read_text(encoding="utf-8")
