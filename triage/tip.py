@@ -144,7 +144,7 @@ class PlaceMention:
 
 @dataclass(frozen=True, slots=True)
 class NameMention:
-    """A name in the text. `people` = ids of the roster's people who bear it, or a part of it where a title or the question makes it a name."""
+    """A name in the text. `people` = ids of the roster's people who bear it, or a part of it where a title or a question makes it one."""
 
     text: str
     people: tuple[str, ...]
