@@ -1,9 +1,10 @@
 # Two targets set up and run everything on a fresh machine: `make demo` and `make test`. They need Python 3.11-3.13 with venv, and make.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-SYNC = $(BIN)/uv sync --quiet --locked --inexact
+UV := .uv/bin/uv
+SYNC = $(UV) sync --quiet --locked --inexact
 
-.PHONY: help demo test check mutate bundle runtime develop audit
+.PHONY: help demo test check bundle runtime develop audit
 
 help:
 	@echo "make demo    try the line on this machine"
@@ -30,13 +31,14 @@ bundle:
 audit: develop
 	@$(BIN)/pip-audit
 
-runtime: .venv/uv
+runtime: $(UV)
 	@$(SYNC) --no-dev
 
-develop: .venv/uv
+develop: $(UV)
 	@$(SYNC)
 
-.venv/uv: locks/uv.txt
+# uv stands beside the environment, not in it: 40 MB that a running line does not need.
+$(UV): locks/uv.txt
 	@./.ci/venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .uv --require-hashes -r locks/uv.txt
 	@touch $@
