@@ -58,7 +58,9 @@ def every_minute() -> str:
     return ",".join((now + timedelta(minutes=n)).strftime("%H:%M") for n in range(1, 15)) + " UTC"
 
 
-@pytest.mark.claim("T8")
+@pytest.mark.claim("T6")
+@pytest.mark.claim("T14")
+@pytest.mark.claim("T28")
 def test_a_signed_text_message_is_read_by_one_reader_and_answered(tmp_path: Path, models: Path) -> None:
     files, vetters, keys = signed_cards(tmp_path)
     port = free_port()

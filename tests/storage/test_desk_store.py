@@ -56,6 +56,7 @@ async def test_a_challenge_is_taken_once_and_in_time(database: Database, other: 
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T28")
 async def test_a_person_sees_what_was_offered_to_him_with_the_cases_state(database: Database, clock: SetClock) -> None:
     desk, store, reader = DeskReads(database, clock), SqlStore(database), an_id()
     sealings = [await sealed_case(database, clock) for _ in range(4)]
@@ -108,6 +109,7 @@ async def test_an_act_brings_its_task_and_is_taken_once(database: Database, cloc
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T28")
 async def test_a_handout_goes_once_and_only_to_the_person_who_acted(database: Database, other: Database, clock: SetClock) -> None:
     desk, handout = DeskReads(database, clock), a_handout(clock.now + 10)
     async with SqlStore(database).begin() as tx:
