@@ -198,6 +198,28 @@ async def test_ciphertext_is_given_for_opened_epochs_alone_and_never_the_codes(d
             assert (await desk.client.get(f"/desk/cases/{unopened.case_id}", headers=session)).status_code == 404
 
 
+async def test_names_that_no_database_takes_are_nobodys(database: Database, clock: SetClock) -> None:
+    async with serving(database, clock) as desk:
+        ana = await desk.enrol()
+        session = await desk.enter(ana)
+        for odd in ("\0", "\ud800", "x" * 5000):
+            body = json.dumps({"person": odd}).encode()
+            assert (await desk.client.post("/desk/challenge", content=body)).status_code == 200
+            assert (await desk.client.post("/desk/login", json=replace(ana, id=odd).login("made up"))).status_code == 403
+            assert (await desk.client.post("/desk/login", json=ana.login(odd))).status_code == 403
+        for path in ("/desk/cases/%00", "/desk/acts/%00"):
+            assert (await desk.client.get(path, headers=session)).status_code in (202, 404)
+
+
+async def test_a_database_that_is_away_is_answered_503(database: Database, clock: SetClock) -> None:
+    async with serving(database, clock) as desk:
+        session = await desk.enter(await desk.enrol())
+        await database.close()
+        assert (await desk.client.get("/desk/cases", headers=session)).status_code == 503
+        assert (await desk.client.post("/desk/challenge", json={"person": an_id()})).status_code == 503
+        assert (await desk.client.get("/desk")).status_code == 200
+
+
 async def test_a_struck_case_is_listed_without_its_stub(database: Database, clock: SetClock) -> None:
     async with serving(database, clock) as desk:
         ana = await desk.enrol()
