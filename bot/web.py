@@ -41,11 +41,7 @@ class TwilioRoute:
         message = self.webhook.read(items, signature, TWILIO_PATH, datetime.now(UTC))
         if isinstance(message, Refused):
             return _refused(message)
-        try:
-            accepted = await self.acceptor.accept(message)
-        except StorageDown:
-            event(Event.STORAGE_DOWN)
-            return PlainTextResponse("", 503, {"Retry-After": "5"})
+        accepted = await self.acceptor.accept(message)  # StorageDown is answered with 503, below
         event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
         return Response(EMPTY_TWIML, media_type="text/xml")
 
@@ -73,7 +69,17 @@ class Health:
 
 def application(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> Starlette:
     """`hosts`: the names this line answers to; another Host header is refused (DNS rebinding)."""
-    return Starlette(routes=list(routes), middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)])
+    return Starlette(
+        routes=list(routes),
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)],
+        exception_handlers={StorageDown: _storage_down},
+    )
+
+
+async def _storage_down(_: Request, __: Exception) -> Response:
+    """Of whatever route: try again soon."""
+    event(Event.STORAGE_DOWN)
+    return PlainTextResponse("", 503, {"Retry-After": "5"})
 
 
 def _refused(why: Refused) -> Response:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from desk.ports import DeskStore
+from routing.fields import is_id
 from sealing.signing import KeyFormatError, Use, verify
 
 CHALLENGE_MS = 120_000
@@ -35,7 +36,7 @@ class Access:
     async def challenge(self, person: str) -> str:
         """Every name gets one, so that asking tells nobody who is on the roster."""
         made = secrets.token_urlsafe(32)
-        if await self.store.person(person) is not None:
+        if is_id(person) and await self.store.person(person) is not None:
             await self.store.save_challenge(challenge_tag(made), person, self.now_ms() + CHALLENGE_MS)
         return made
 
@@ -47,6 +48,8 @@ class Access:
             fits = said["v"] == 1 and said["kind"] == "login" and origin in self.origins
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
+        if not is_id(person) or not challenge.isascii():
+            return None  # no name of ours, and nothing that a database would take
         made_for = await self.store.take_challenge(challenge_tag(challenge), self.now_ms())
         row = await self.store.person(person)
         if not fits or row is None or made_for != person or row.status != "active":

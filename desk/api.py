@@ -123,15 +123,16 @@ class Desk:
         signature, sealed = decode(fields.get("signature")), decode(fields.get("sealed"))
         if not (isinstance(act_id, str) and ID.fullmatch(act_id) and isinstance(case_id, str) and ID.fullmatch(case_id)):
             return _refuse(400, "not an act")
-        if kind not in ACTS or signature is None or len(signature) != 64 or sealed is None:
+        if not isinstance(kind, str) or kind not in ACTS or signature is None or len(signature) != 64 or sealed is None:
             return _refuse(400, "not an act")
         if not any(row.grant.case_id == case_id for row in await self.store.grants_of(person)):
             return _refuse(404, "no such case")
-        await self.store.add_act(ActRow(act_id, person, case_id, str(kind), signature, sealed))
+        await self.store.add_act(ActRow(act_id, person, case_id, kind, signature, sealed))
         return JSONResponse({"id": act_id}, 202, NO_STORE)
 
     async def _handout(self, request: Request, person: str) -> Response:
-        handout = await self.store.take_handout(request.path_params["id"], person)
+        act_id = request.path_params["id"]
+        handout = await self.store.take_handout(act_id, person) if ID.fullmatch(act_id) else None
         if handout is None:
             return JSONResponse({}, 202, NO_STORE)
         return _json({"sealed": _b64(handout.sealed)})
