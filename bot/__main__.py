@@ -82,7 +82,7 @@ def analyse_lines(
 ) -> None:
     """What the line makes of a text: JSON lines {"id","text"} in, one JSON line each out. Stores nothing."""
     if show_codes:
-        print("\n".join(codes(load_lexicons())))  # noqa: T201
+        sys.stdout.write("\n".join(codes(load_lexicons())) + "\n")
         return
     settings = _settings(Mode.OFFLINE)
     cut_off()

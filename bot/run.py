@@ -18,9 +18,12 @@ import httpx
 
 from bot.handover import Role, to_child
 from bot.settings import Settings
-from bot.wiring import PACKS, SECRETS, PracticeToken
-from sealing.keyring import make_secrets
+from bot.wiring import PACKS, SECRETS, PracticeToken, SystemClock
+from handlers.parts import worker_leaf
+from sealing.custody import Entry, EntryKind
+from sealing.keyring import load_worker, make_secrets
 from storage.engine import open_database
+from storage.store import SqlStore
 from translations.packages import provision
 from translations.selftest import score
 
@@ -55,9 +58,16 @@ def packs_for(settings: Settings) -> Path:
 
 
 async def _migrate(settings: Settings) -> None:
+    """Tables, and the log's first entry: a commitment to the secret that all draws' coins come from, made before any tip."""
+    keys = load_worker(settings.home / SECRETS / "worker")
     database = open_database(settings.database_url.reveal())
     try:
         await database.migrate()
+        store = SqlStore(database)
+        if not await store.leaves(most=1):
+            hour = SystemClock().now_ms() // 3_600_000
+            async with store.begin() as tx:
+                await tx.log(worker_leaf(keys, Entry(hour, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
     finally:
         await database.close()
 

@@ -41,7 +41,7 @@ VARIABLES = (
     Variable("TIPLINE_TWILIO_API_URL", TWILIO_API, "Another address of Twilio's API, such as a local one in tests."),
     Variable("TIPLINE_LANGUAGE_PACKS", "", "Folder of Argos packages to install at the start. Without any, tips stay untranslated."),
     Variable("TIPLINE_LANGUAGES", "en,es", "Languages that the line expects, as BCP 47 codes."),
-    Variable("TIPLINE_REGIONS", "", "JSON file of the line's regions and agencies, which only you can write."),
+    Variable("TIPLINE_REGIONS", "", "TOML file of the line's regions and agencies, which only you can write."),
     Variable("TIPLINE_VETTERS", "", "File of the vetters' public keys, which only you can write."),
     Variable("TIPLINE_SLOTS", "08:00,14:00,20:00 UTC", "Times of day at which cases are offered, and their time zone. Practice: 5s."),
     Variable("TIPLINE_SILENCE", "600", "Seconds of silence after which a tip is sealed (1 to 3600). Practice: 20."),

@@ -66,7 +66,7 @@ class Sealer:
 
     def contact(self, message: Inbound, state: State, seq: int) -> Envelope:
         """Made anew at each message of the source, so that the newest says how, and whether, we may write first."""
-        contact = Contact(message.channel, message.address, state.language or "en", state.alphabet or "Latn", pull=pull(state))
+        contact = Contact(message.channel, message.address, state.language or "und", state.alphabet, pull=pull(state))
         return contact_envelope(self.key, seq, self.day, self.entropy.draw(16).hex(), contact, self.delivery[1])
 
     def codes(self, reasons: Mapping[str, tuple[Code, ...]], seq: int) -> Envelope:

@@ -85,7 +85,7 @@ class Pipeline:
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         state = waiting.thread.state
         received = min(r.message.received for r in read)
-        return tip_facts([r.assessment for r in read], self.atlas, received, state.today, state.language)
+        return tip_facts([r.assessment for r in read], self.atlas, received, state.today, state.language or None)
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
@@ -123,6 +123,8 @@ class Pipeline:
         if case.gate is None or case.recipient is None:
             raise CaseBroken
         gate = parse_gate(self.keys.open_gate(case.id, case.gate))
+        if (gate.recipient, gate.epoch) != (case.recipient, case.epoch):
+            raise CaseBroken  # a recipient that somebody wrote into the database gets no message
         facts = self._facts(waiting, read)
         gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
         async with self.store.begin() as tx:

@@ -38,6 +38,6 @@ async def read_messages(
     for row in sorted(rows, key=lambda waiting: waiting.seq):
         message = plaintexts.read_inbound(keys.open(Purpose.INTAKE, row.epoch, row.sealed))
         asked = thread.asked.get(row.id)
-        understood = await understanding.of(message.text, thread.state.language, asked, names)
+        understood = await understanding.of(message.text, thread.state.language or None, asked, names)
         read.append(Read(message, understood, asked))
     return tuple(read)

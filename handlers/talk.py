@@ -17,7 +17,7 @@ from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Vetters, members, spellings
 from handlers.thread import Thread, read_thread
-from handlers.understanding import Understanding, Understood
+from handlers.understanding import ENGLISH, UNSURE, Understanding, Understood
 from routing.people import Atlas
 from sealing import plaintexts
 from sealing.keyring import WorkerKeys
@@ -71,7 +71,7 @@ class Talk:
         stored, thread = await self._remembered(tag)
         now = self.clock.now_ms()
         asked = pending(thread.state, now)
-        understood = await self.understanding.quick(message.text, thread.state.language, asked, spellings(found))  # (2)
+        understood = await self.understanding.quick(message.text, thread.state.language or None, asked, spellings(found))  # (2)
         known = place_known([understood.assessment], self.atlas)
         heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet, known)
         state, turn = advance(thread.state, heard, now, self.plan(now))  # (3)
@@ -146,7 +146,7 @@ class Talk:
         return sending
 
     def _say(self, say: Say, state: State) -> str:
-        return self.phrases.say(say.phrase.value, state.language or "en", state.alphabet or "Latn", say.slots)
+        return self.phrases.say(say.phrase.value, state.language or ENGLISH, state.alphabet, say.slots)
 
     async def forget_thread(self, task: Task) -> None:
         """72 h of silence: the address's tag, state and what never became a tip are gone. One mark stays: who sent 9 is not answered."""
@@ -171,4 +171,4 @@ class ThreadMoved(Exception):
 
 def _language(understood: Understood, state: State) -> str:
     found = understood.identified.language
-    return state.language or "en" if found == "und" else found
+    return state.language if found == UNSURE else found

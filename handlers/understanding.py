@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers.ports import Detector, Translator
 from triage.assess import assess
@@ -15,6 +15,7 @@ from triage.sensitive import Sensitive
 from triage.tip import Asked, Assessment
 
 ENGLISH = "en"
+UNSURE = "und"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,29 @@ class Understanding:
     async def quick(
         self, text: Sensitive[str], earlier: str | None, asked: Asked | None, names: Mapping[str, tuple[str, ...]]
     ) -> Understood:
-        """For the conversation, which must answer within seconds: translated only where no lexicon reads the language itself."""
+        """For the conversation, which must answer within seconds, and in some language: translated only where no lexicon reads the text."""
         spoken = self.detector.identify(text.reveal(), earlier).language
+        if spoken == UNSURE and not earlier:
+            spoken = self._by_words(text.reveal())
         readable = spoken in {lexicon.language for lexicon in self.lexicons}
-        return await self.of(text, earlier, asked, names, translate=not readable)
+        understood = await self.of(text, earlier, asked, names, translate=not readable)
+        return replace(understood, identified=replace(understood.identified, language=spoken))
+
+    def _by_words(self, text: str) -> str:
+        """A word or two is too short for the detector; whichever lexicon alone knows most of it names the language ("hola")."""
+        known: dict[str, int] = {}
+        for lexicon in self.lexicons:
+            found = assess(text, None, [lexicon], self.gazetteer, RosterNames({}), None)
+            known[lexicon.language] = len(found.reasons) + found.greeting
+        best = max(known.values(), default=0)
+        languages = [language for language, count in known.items() if count == best]
+        return languages[0] if best and len(languages) == 1 and languages[0] in self.languages else UNSURE
 
     async def _translate(self, text: Sensitive[str], language: str, earlier: str | None) -> Translation | None:
         """`und` never means: do not translate. Then the conversation's language is tried, then each of the line's."""
         if language == ENGLISH:
             return None
-        sources = [language] if language != "und" else [code for code in (earlier, *self.languages) if code]
+        sources = [language] if language != UNSURE else [code for code in (earlier, *self.languages) if code]
         for source in dict.fromkeys(sources):
             if source == ENGLISH:
                 continue

@@ -105,6 +105,10 @@ class WorkerKeys:
         """32 bytes. Case ids are made before a tip is opened, so the coins are committed before it is known."""
         return hmac.digest(self.draw_secret, f"coins\0{case_id}".encode(), "sha256")
 
+    def draw_commitment(self) -> str:
+        """Hex SHA-256: logged before the first tip, so that the secret behind the coins cannot be chosen afterwards."""
+        return hashlib.sha256(b"tipline draw secret\0" + self.draw_secret).hexdigest()
+
     def seal_gate(self, case_id: str, body: bytes) -> bytes:
         """Anybody can seal to the gate key, so the worker's row key authenticates what is inside, bound to the case."""
         _, sealed = self.seal(Purpose.GATE, body + b"\n" + _mac(self.row_key, _gate_bytes(case_id, body)).encode())

@@ -77,8 +77,8 @@ class SqlStore:
         async with self._database.begin(reading=True) as transaction:
             return list((await transaction.run(select(tables.case.c.id).order_by(tables.case.c.id))).scalars())
 
-    async def leaves(self, start: int = 0) -> list[bytes]:
-        """Custody leaves from index `start`, in order."""
-        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq)
+    async def leaves(self, start: int = 0, most: int | None = None) -> list[bytes]:
+        """Custody leaves from index `start`, in order, `most` at the most."""
+        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq).limit(most)
         async with self._database.begin(reading=True) as transaction:
             return list((await transaction.run(ordered)).scalars())

@@ -52,6 +52,7 @@ def test_tags_are_keyed_and_stable(folder: Path) -> None:
     assert worker.sending_id("turn\0a") == worker.sending_id("turn\0a") != worker.sending_id("turn\0b")
     assert worker.sending_id("turn\0a") != replace(worker, sending_pepper=b"x" * 32).sending_id("turn\0a")
     assert len(worker.coins("a")) == 32
+    assert worker.draw_commitment() != replace(worker, draw_secret=b"x" * 32).draw_commitment()
     assert len({worker.grant_id("a", epoch, who) for epoch in (1, 2) for who in ("x", "y")}) == 4
 
 
