@@ -1,0 +1,103 @@
+"""Rules of the house that no linter holds: who may open a Sensitive, no printing, small files, no room without a meaning."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("bot", "desk", "handlers", "routing", "sealing", "storage", "translations", "triage")
+MOST_LINES = 400
+FORBIDDEN = {"utils", "core", "common", "services", "models", "helpers"}
+
+MAY_REVEAL = {
+    "bot/__main__.py": "the database's URL, to open it",
+    "bot/analyse.py": "the operator's own text, back to him",
+    "bot/child.py": "the database's URL, to open it",
+    "bot/demo.py": "the practice token, into the address that is shown",
+    "bot/handover.py": "settings for a child, over its pipe",
+    "bot/practice.py": "the practice token; a practice phone's own texts, to its page",
+    "bot/practice_line.py": "the database's URL, to open it",
+    "bot/run.py": "the database's URL and the practice token, for the children",
+    "bot/story.py": "the database's URL and the practice token of the demo",
+    "handlers/answering.py": "a reader's answer, translated and checked for contacts",
+    "handlers/conversation.py": "the words, to see a bare number or a word of the catalog",
+    "handlers/handset.py": "a text and its phone, to the practice mailbox",
+    "handlers/senders.py": "a text and its number, to Twilio; the auth token",
+    "handlers/talk.py": "the address, into its keyed tag",
+    "handlers/text.py": "the auth token, into the signature's check",
+    "handlers/understanding.py": "the words, to language and triage",
+    "sealing/plaintexts.py": "everything, into what is sealed",
+    "translations/engine.py": "the words, to the translation child",
+    "triage/sensitive.py": "itself",
+}
+"""Module -> what it opens, and why it must."""
+
+
+def product() -> Iterator[tuple[str, Path]]:
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*.py")):
+            if "node_modules" not in file.parts:
+                yield file.relative_to(ROOT).as_posix(), file
+
+
+def names_in(source: str) -> Iterator[ast.expr]:
+    """Every name and attribute, called or handed on."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute | ast.Name):
+            yield node
+
+
+def reveals(source: str) -> bool:
+    """`x.reveal`, with or without brackets, by `getattr` or by a look behind the box."""
+    attributes = {node.attr for node in names_in(source) if isinstance(node, ast.Attribute)}
+    constants = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    return "reveal" in attributes or "reveal" in constants
+
+
+def prints(source: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "print" for node in names_in(source))
+
+
+def test_a_sensitive_value_is_opened_in_the_listed_modules_alone() -> None:
+    found = {name for name, file in product() if reveals(file.read_text(encoding="utf-8"))}
+    assert found - {"triage/sensitive.py"} == MAY_REVEAL.keys() - {"triage/sensitive.py"}
+
+
+def test_the_box_is_looked_into_by_itself_alone() -> None:
+    """`_value` belongs to triage/sensitive.py; whoever else names it goes around `reveal`."""
+    inside = {
+        name
+        for name, file in product()
+        for node in names_in(file.read_text(encoding="utf-8"))
+        if isinstance(node, ast.Attribute) and node.attr == "_value" and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    }
+    assert inside <= {"triage/sensitive.py"}
+
+
+def test_these_searches_find_what_they_look_for() -> None:
+    assert reveals("x.reveal()")
+    assert reveals("map(Sensitive.reveal, xs)")
+    assert reveals("getattr(x, 'reveal')()")
+    assert not reveals("# x.reveal()\nrevealed = 1")
+    assert prints("print(1)")
+    assert prints("show = print")
+    assert not prints("console.print(1)")
+
+
+def test_the_product_prints_nothing() -> None:
+    assert [name for name, file in product() if prints(file.read_text(encoding="utf-8"))] == []
+
+
+def test_files_stay_small() -> None:
+    files = [*product(), *((f.relative_to(ROOT).as_posix(), f) for f in (ROOT / "desk" / "src").glob("*.js"))]
+    assert len(files) > 90
+    lines = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in files}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_no_folder_or_module_has_a_name_without_a_meaning() -> None:
+    named = {part for name, _ in product() for part in Path(name).with_suffix("").parts}
+    top = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
+    assert (named | top) & FORBIDDEN == set()
