@@ -21,6 +21,7 @@ from bot.demo import demonstrate
 from bot.files import VettersError, load_lexicons, load_vetters
 from bot.logs import cut_off
 from bot.settings import DiskFiles, Mode, Settings, load_settings
+from bot.story import StoryError
 from routing.people import Atlas, AtlasError
 from sealing.keyring import KeyringError, load_worker
 from sealing.rows import StorageDown
@@ -43,7 +44,17 @@ app.add_typer(languages, name="languages")
 err = Console(stderr=True, highlight=False)
 PassphraseFile = Annotated[Path | None, typer.Option(help="Read the passphrase from this file instead of asking.")]
 
-PLAIN = (run.StartError, roster_cards.EnrolError, VettersError, AtlasFileError, AtlasError, KeyringError, PackageError, DatabaseUrlError)
+PLAIN = (
+    run.StartError,
+    roster_cards.EnrolError,
+    VettersError,
+    AtlasFileError,
+    AtlasError,
+    KeyringError,
+    PackageError,
+    DatabaseUrlError,
+    StoryError,
+)
 """Faults whose message is one sentence for the operator, without a value."""
 
 

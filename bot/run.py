@@ -49,11 +49,16 @@ def prepare(settings: Settings) -> None:
 
 
 def packs_for(settings: Settings) -> Path:
-    """Where the installed packages lie; those of TIPLINE_LANGUAGE_PACKS are installed first."""
+    """Where the installed packages lie. Those of TIPLINE_LANGUAGE_PACKS are installed first; in practice also those that
+    `tipline languages add` gave to the real line beside it (~/.tipline for ~/.tipline-practice)."""
     packs = settings.home / PACKS
-    if settings.language_packs is not None:
+    beside = settings.home.with_name(settings.home.name.removesuffix("-practice")) / PACKS
+    sources = [settings.language_packs] if settings.language_packs is not None else []
+    if settings.practice and beside != packs and beside.is_dir():
+        sources.append(beside)
+    if sources:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        provision(packs, [settings.language_packs], score)
+        provision(packs, sources, score)
     return packs
 
 
