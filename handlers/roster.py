@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from handlers.ports import Tx
 from routing.cards import CardError, parse_card
@@ -15,6 +15,7 @@ from sealing.rows import PersonRow, Purpose
 from sealing.signing import KeyFormatError, fingerprint
 
 ACTIVE = "active"
+MOST_JUDGED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Vetters:
     keys: Mapping[str, str]
     agencies: Mapping[str, str]
     one_house: bool
+    judged: dict[tuple[object, ...], Member | None] = field(default_factory=dict, compare=False, repr=False)
+    """What each sealed card came to, so that the same bytes are opened and verified once. A worker's memory alone holds it."""
 
     def signatures(self, signed: SignedCard, holder: str) -> tuple[str, ...]:
         """Fingerprints that count: two or more from different agencies, else none."""
@@ -65,15 +68,24 @@ def judge(signed: SignedCard, vetters: Vetters) -> Member:
 
 def read_member(row: PersonRow, keys: WorkerKeys, vetters: Vetters, open_cases: int = 0) -> Member | None:
     """None when the row's card does not open, is unsigned, altered, or another person's."""
+    of = (row.id, row.card, tuple(keys.epochs[Purpose.ROSTER].items()))
+    if of not in vetters.judged:
+        if len(vetters.judged) >= MOST_JUDGED:
+            vetters.judged.clear()
+        vetters.judged[of] = _judged(row, keys, vetters)
+    member = vetters.judged[of]
+    if member is None:
+        return None
+    person = replace(member.person, active=row.status == ACTIVE, open_cases=open_cases)
+    return Member(person, member.card_fingerprint)
+
+
+def _judged(row: PersonRow, keys: WorkerKeys, vetters: Vetters) -> Member | None:
     try:
-        _, plaintext = _open_card(row, keys)
-        member = judge(plaintext, vetters)
+        member = judge(_open_card(row, keys), vetters)
     except (OpenError, SignedCardError, CardRefused):
         return None
-    if member.card.person != row.id:
-        return None
-    person = Person(member.card, member.person.vetters, active=row.status == ACTIVE, open_cases=open_cases)
-    return Member(person, member.card_fingerprint)
+    return member if member.card.person == row.id else None
 
 
 async def members(tx: Tx, keys: WorkerKeys, vetters: Vetters) -> tuple[Member, ...]:
@@ -95,10 +107,10 @@ def spellings(found: Iterable[Member]) -> dict[str, tuple[str, ...]]:
     return looked_for
 
 
-def _open_card(row: PersonRow, keys: WorkerKeys) -> tuple[int, SignedCard]:
+def _open_card(row: PersonRow, keys: WorkerKeys) -> SignedCard:
     for epoch in sorted(keys.epochs[Purpose.ROSTER], reverse=True):
         try:
-            return epoch, parse_signed_card(keys.open(Purpose.ROSTER, epoch, row.card))
+            return parse_signed_card(keys.open(Purpose.ROSTER, epoch, row.card))
         except OpenError:
             continue
     raise OpenError("no roster epoch opens the card")
