@@ -110,7 +110,7 @@ async def test_a_task_that_died_unseen_is_one_event(capsys: pytest.CaptureFixtur
 # What a process would print, by every way we know; run once as it is (the control: each way does print), once cut off.
 WAYS = {
     "loggers": """
-import aiosqlite, alembic, argostranslate.utils, httpx, multipart, sqlalchemy.ext.asyncio, starlette, twilio.rest, uvicorn.config
+import aiosqlite, alembic, argostranslate.utils, httpx, sqlalchemy.ext.asyncio, starlette, twilio.rest, uvicorn.config
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 CUT()
 for name in ["", *list(logging.root.manager.loggerDict), "httpx", "twilio.http_client", "telegram", "argostranslate", "asyncio", "new.one"]:

@@ -79,3 +79,8 @@ def test_names_that_sound_alike_have_one_key(a: str, b: str) -> None:
 
 def test_names_that_do_not_sound_alike_differ() -> None:
     assert len({by_ear(n) for n in ("ramos", "reyes", "rojas", "romero", "ruiz", "rosa")}) == 6
+
+
+def test_a_ligature_of_many_words_stays_one_character() -> None:
+    """U+FDFA stands for eighteen characters: taken apart, a text of them would grow eighteenfold."""
+    assert fold("\ufdfa" * 3) == "\ufdfa" * 3
