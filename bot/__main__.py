@@ -105,13 +105,14 @@ async def _analyse(settings: Settings, *, translate: bool) -> int:
     understanding, translator = wiring.understanding(settings.languages, run.packs_for(settings), atlas)
     bad = 0
     try:
-        async for answer in analyse(sys.stdin, understanding, translate=translate):
+        async for answer in analyse(sys.stdin.buffer, understanding, translate=translate):
             if isinstance(answer, BadLine):
                 bad += 1
                 err.print(f'Line {answer.number} is not JSON with "id" and "text".')
             else:
-                sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
-                sys.stdout.flush()
+                line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace")  # half a character, as JSON writes it
+                sys.stdout.buffer.write(line + b"\n")
+                sys.stdout.buffer.flush()
     finally:
         await translator.close()
     return 1 if bad else 0

@@ -18,8 +18,8 @@ class BadLine:
     number: int
 
 
-async def analyse(lines: Iterable[str], understanding: Understanding, *, translate: bool) -> AsyncIterator[dict[str, object] | BadLine]:
-    """One answer a line, in order; empty lines are passed over."""
+async def analyse(lines: Iterable[bytes], understanding: Understanding, *, translate: bool) -> AsyncIterator[dict[str, object] | BadLine]:
+    """One answer a line (UTF-8, whatever the locale), in order; empty lines are passed over."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
