@@ -23,7 +23,7 @@ def read_handset(fields: Mapping[str, object], received: datetime) -> Inbound | 
     phone, text, provider_id = (fields.get(name) for name in ("phone", "text", "id"))
     if not (isinstance(phone, str) and isinstance(text, str) and isinstance(provider_id, str)):
         return None
-    if not PHONE.fullmatch(phone) or len(text) > LONGEST or not 0 < len(provider_id) <= 64:
+    if not PHONE.fullmatch(phone) or len(text) > LONGEST or not 0 < len(provider_id) <= 64 or not provider_id.isascii():
         return None
     return Inbound(CHANNEL, Sensitive(phone), Sensitive(text), provider_id, received)
 
