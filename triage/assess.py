@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from triage import entities, mentions, officials
 from triage.kinds import COULD_INVOLVE_CHILD, child, child_reasons, kinds
-from triage.lexicon import Lexicon
+from triage.lexicon import Found, Lexicon
 from triage.names import RosterNames
 from triage.places import Gazetteer
 from triage.study import Study, study
@@ -19,6 +19,10 @@ from triage.tip import Asked, Assessment, Child, Entity, EntityType, Kind, Of, R
 
 __all__ = ["assess"]
 
+LONGEST = 20_000
+"""Code points read of a text. What a person types is far shorter; a pasted book must not hold the line up."""
+_NAME_REACH = 3
+"""Words after "the NGO" within which its name stands."""
 _SERIOUS = ("danger.", "indicator.", "kind.", "official.", "rank.")
 """A text with one of these is a tip, whatever else it says."""
 _TOPICS = ("danger.", "sector.sex", "sector.women", "sector.fishing", "sector.begging", "sector.domestic", "vessel")
@@ -37,13 +41,18 @@ def assess(
     roster: RosterNames,
     asked: Asked | None = None,
     regions: tuple[str, ...] = (),
+    agencies: Gazetteer | None = None,
 ) -> Assessment:
-    """Never raises, whatever the text. `regions`: ISO 3166 codes in which a phone number without + may be valid."""
-    original = study(text, Of.ORIGINAL, asked, lexicons, gazetteer, roster)
+    """Never raises, whatever the text. Reads its first `LONGEST` code points only, and as many of the translation.
+
+    `regions`: ISO 3166 codes in which a phone number without + may be valid. `agencies`: names of the line's agencies -> their ids.
+    """
+    houses = agencies or Gazetteer({})
+    original = study(text[:LONGEST], Of.ORIGINAL, asked, lexicons, gazetteer, roster, houses)
     studies = [original]
     if translation is not None:
         english = [lexicon for lexicon in lexicons if lexicon.language == "en"]
-        studies.append(study(translation, Of.TRANSLATION, asked, english, gazetteer, roster))
+        studies.append(study(translation[:LONGEST], Of.TRANSLATION, asked, english, gazetteer, roster, houses))
     offices = [officials.offices(s) for s in studies]
     codes = {f.code for s in studies for f in s.found}
     is_child = child(studies)
@@ -74,6 +83,9 @@ def assess(
             or urgency in (Urgency.DANGER_NOW, Urgency.ASKS_HELP)
             or any(code.startswith("help.") for code in codes)
         ),
+        agencies=tuple(sorted({agency for s in studies for _, ids in s.agencies.values() for agency in ids})),
+        all_ngos=any(_all_ngos(s) for s in studies),
+        wish="wish.secret" in codes,
     )
 
 
@@ -85,6 +97,16 @@ def _only(study: Study, code: str) -> bool:
     """Every word belongs to findings of this code."""
     covered = {i for f in study.where(lambda c: c == code) for i in range(f.first, f.last)}
     return bool(study.words) and len(covered) == len(study.words)
+
+
+def _all_ngos(study: Study) -> bool:
+    """An NGO is spoken of, but not by its name, where the source says who must not hear of this."""
+    secret = {study.words[f.first].sentence for f in study.starting("wish.")}
+    return any(
+        not any(at in study.agencies for at in range(f.last, f.last + _NAME_REACH))
+        for f in study.where(lambda code: code == "ngo")
+        if study.asked is Asked.WHO_NOT or study.words[f.first].sentence in secret
+    )
 
 
 def _about_self(study: Study) -> bool:
@@ -133,6 +155,7 @@ def _entities(study: Study, regions: Sequence[str], offices: Sequence[officials.
 
 
 def _reasons(study: Study, offices: Sequence[officials.Office]) -> list[Reason]:
+    named = [study.reason(Found("", first, last), "agency.named") for first, (last, _) in study.agencies.items()]
     plain = [study.reason(f) for f in study.found if not f.cue and not f.code.startswith(_NOT_SHOWN)]
-    found = {*plain, *child_reasons(study), *officials.reasons(study, offices)}
+    found = {*named, *plain, *child_reasons(study), *officials.reasons(study, offices)}
     return sorted(found, key=lambda r: (r.start, r.end, r.code))

@@ -17,8 +17,8 @@ from triage.words import Word, stops
 
 __all__ = ["COMPUTED", "Found", "Lexicon", "LexiconError", "Reading", "codes"]
 
-COMPUTED = ("adult.age_18_or_over", "child.age_under_18")
-"""Reason codes that come of a number, not of a pattern."""
+COMPUTED = ("adult.age_18_or_over", "agency.named", "child.age_under_18")
+"""Reason codes that come of a number or of the line's agencies, not of a pattern."""
 _LONGEST = 24
 """Longer words are no words: they are not looked at for typing errors."""
 _SECTIONS = frozenset({"language", "lists", "spelling", "numbers", "words", "codes", "cues"})

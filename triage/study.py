@@ -28,6 +28,8 @@ class Study:
     places: Places
     people: dict[int, tuple[int, frozenset[str]]]
     """Whole names of the roster: first word -> (index after the last, ids)."""
+    agencies: Places
+    """Names of the line's agencies, as for places, with the agencies' ids."""
     roster: RosterNames
     common: frozenset[str]
     """Words of any of the lexicons that are never a name."""
@@ -84,7 +86,15 @@ def _all(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset[str]().union(*sets)
 
 
-def study(text: str, of: Of, asked: Asked | None, lexicons: Sequence[Lexicon], gazetteer: Gazetteer, roster: RosterNames) -> Study:
+def study(
+    text: str,
+    of: Of,
+    asked: Asked | None,
+    lexicons: Sequence[Lexicon],
+    gazetteer: Gazetteer,
+    roster: RosterNames,
+    agencies: Gazetteer,
+) -> Study:
     words = split(text)
     known = _all(lexicon.known for lexicon in lexicons)
     names = _all(lexicon.names for lexicon in lexicons)
@@ -101,6 +111,7 @@ def study(text: str, of: Of, asked: Asked | None, lexicons: Sequence[Lexicon], g
         found=tuple(sorted(found, key=lambda f: (f.first, -f.last, f.code))),
         places=gazetteer.find(words, common, bare=asked is Asked.PLACE),
         people=roster.find(words),
+        agencies=agencies.find(words, common, bare=asked is Asked.WHO_NOT),
         roster=roster,
         common=common,
         names=names,

@@ -140,6 +140,8 @@ class PlaceMention:
     start: int
     end: int
     of: Of
+    scene: bool = True
+    """False: mentioned, but not said to be where it happens ("I am from Lima", "hotel Lima"). Its ties exclude all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +185,9 @@ class Assessment:
     """Nothing but a greeting, thanks, or "who is this": no tip."""
     could_involve_child: bool
     """Child unknown in a case that could have one (ROUTING E7)."""
+    agencies: tuple[str, ...] = ()
+    """Ids of the line's agencies that the text calls by a name of theirs."""
+    all_ngos: bool = False
+    """The answer to who must not hear of it, or a wish, speaks of "the NGO" without saying which."""
+    wish: bool = False
+    """The text says who must not hear of it ("police must not know")."""

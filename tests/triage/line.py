@@ -38,7 +38,8 @@ ROSTER = RosterNames(
         "p5": ("Xu",),
     }
 )
+AGENCIES = Gazetteer({"Casa Faro": ("ngo-faro",), "Policía Nacional": ("police",), "National Police": ("police",), "Manos": ("ngo-manos",)})
 
 
 def tip(text: str, translation: str | None = None, asked: Asked | None = None) -> Assessment:
-    return assess(text, translation, LEXICONS, GAZETTEER, ROSTER, asked, ("PE", "US"))
+    return assess(text, translation, LEXICONS, GAZETTEER, ROSTER, asked, ("PE", "US"), AGENCIES)

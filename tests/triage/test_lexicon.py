@@ -72,7 +72,7 @@ def test_patterns_of_an_office_are_found_only_with_the_offices() -> None:
 def test_cues_are_no_reason_codes() -> None:
     lexicon = small()
     assert lexicon.codes == {"papers", "out", "police", "age", "captive"}
-    assert codes([lexicon]) == sorted([*lexicon.codes, "adult.age_18_or_over", "child.age_under_18"])
+    assert codes([lexicon]) == sorted([*lexicon.codes, "adult.age_18_or_over", "agency.named", "child.age_under_18"])
     assert Found("all", 1, 2, cue=True) in lexicon.find(lexicon.read(split("my money"), frozenset(), frozenset()))
 
 
