@@ -135,7 +135,7 @@ class Lexicon:
     def find(self, reading: Reading, offices: Mapping[int, int] | None = None) -> tuple[Found, ...]:
         """Every code, its longest words, none overlapping another of the same code; by place, then code.
 
-        With `offices` (first word -> index after the last), only patterns that speak of an office; without, all others.
+        With `offices` (first word -> index after the last; or places), only patterns that speak of one (@); without, all others.
         """
         index = self._plain if offices is None else self._of_office
         offices = offices or {}

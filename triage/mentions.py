@@ -26,7 +26,27 @@ def places(study: Study, offices: Sequence[Office]) -> list[PlaceMention]:
         unknown.append((0, len(study.words)))
     taken = {i for span in found for i in range(*span)}
     found |= {span: () for span in unknown if taken.isdisjoint(range(*span))}
-    return [PlaceMention(study.cut(*span), regions, *study.span(*span), study.of) for span, regions in sorted(found.items())]
+    no_scene = _no_scene(study)
+    return [
+        PlaceMention(study.cut(*span), regions, *study.span(*span), study.of, scene=span[0] not in no_scene)
+        for span, regions in sorted(found.items())
+    ]
+
+
+def _no_scene(study: Study) -> set[int]:
+    """First words of the places that are said not to be where it happens: where somebody is from or is taken to, a street, a family."""
+    spans = {first: last for first, (last, _) in study.places.items()}
+    starts = {last: first for first, last in spans.items()}
+    found = {first for first in spans if first > 0 and study.words[first - 1].text in study.names and _joined(study, first)}
+    for hit in study.around(spans, "scene."):
+        if hit.code != "scene.denied" or not any(w.apart for w in study.words[hit.first + 1 : hit.last]):  # "no, in Lima" denies nothing
+            found.add(starts.get(hit.last, hit.first))
+    return found
+
+
+def _joined(study: Study, at: int) -> bool:
+    """No stop, comma or the like between this word and the one before."""
+    return not study.words[at].apart and study.words[at].sentence == study.words[at - 1].sentence
 
 
 def _cued(study: Study, cue: str) -> list[tuple[int, int]]:

@@ -43,7 +43,10 @@ class Office:
 
 
 def _agency_hits(study: Study) -> list[Found]:
-    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is none."""
+    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is none.
+
+    Nothing swallows the police: "policía de Puerto Lago" is of the police, "police of the port" may be.
+    """
     vessel = any(f.code.startswith("vessel") for f in study.found)
     asked = study.asked is Asked.WHO_NOT
     hits = [
@@ -56,7 +59,8 @@ def _agency_hits(study: Study) -> list[Found]:
     longest: list[Found] = []
     reach = 0
     for hit in hits:  # sorted by first word, longest first
-        if hit.last > reach or any(hit.first == k.first and hit.last == k.last for k in longest[-4:]):
+        police = hit.code == "official.police" and hit.last == hit.first + 1
+        if hit.last > reach or police or any(hit.first == k.first and hit.last == k.last for k in longest[-4:]):
             longest.append(hit)
             reach = max(reach, hit.last)
     return longest
@@ -83,11 +87,19 @@ def _office(study: Study, hits: Sequence[Found]) -> Office | None:
     named = [h for h in hits if h.code.startswith("official.")]
     ranks = [h for h in hits if h.code.startswith(("rank.", "captain.", "bare."))]
     agencies = tuple(dict.fromkeys(AgencyKind(h.code.split(".")[1]) for h in named or ranks))
-    first, last = min(h.first for h in hits), max(h.last for h in hits)
+    first, last = min(h.first for h in hits), _before_place(study, min(h.first for h in hits), max(h.last for h in hits))
     titles = [h for h in (*hits, *study.near("title", first, last)) if h.code.startswith(("title", "rank.", "captain."))]
     if not agencies:
         return None
     return Office(first, last, agencies, titled=bool(titles), person=any(h.last == last for h in titles))
+
+
+def _before_place(study: Study, first: int, last: int) -> int:
+    """Where an office ends that runs into a place: "jefe de puerto" in "jefe de Puerto Lago"."""
+    cut = next((at for at in range(first + 1, last) if at in study.places and study.places[at][0] > last), last)
+    while cut < last and cut > first + 1 and study.words[cut - 1].text in _LINKS:
+        cut -= 1
+    return cut
 
 
 def offices(study: Study) -> tuple[Office, ...]:
@@ -108,7 +120,7 @@ def offices(study: Study) -> tuple[Office, ...]:
 def _negated_words(study: Study, found: Sequence[Office]) -> set[int]:
     """The words of "no police", "la policía no está metida"; a comma ends a negation ("no, the police")."""
     ends = {o.first: o.last for o in found}
-    hits = [f for lx, reading in zip(study.lexicons, study.readings, strict=True) for f in lx.find(reading, ends)]
+    hits = study.around(ends, "negation")
     spans = [range(h.first, h.last) for h in hits if not any(w.apart for w in study.words[h.first + 1 : h.last])]
     return {at for span in spans for at in span}
 

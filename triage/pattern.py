@@ -4,7 +4,7 @@ took ... my|our {papers}      one word a slot; `|` alternatives; `{name}` a list
 encerrad*   ~police           `*` any ending; `~` one typing error allowed (words of 7 letters and more allow it anyway)
 no me? dejan                  `?` the word may be missing
 ...                           up to four words between, within the sentence
-#  @                          a number; an office found before (police, the mayor, ...)
+#  @                          a number; an office found before (police, the mayor, ...), in scene.* a place
 officer >^                    the last word is only looked at, not taken; ^ = a capital, or a common name
 """
 

@@ -8,7 +8,10 @@ from triage.words import Word, split
 
 
 class Gazetteer:
-    """`places`: spelling -> ids of all regions that bear it. Compared folded; the longest name wins."""
+    """`places`: spelling -> ids of all regions that bear it. Compared folded; the longest name wins.
+
+    A name that begins a longer one ("San Jacinto" of "San Jacinto del Mar") may mean that place too, cut short or with the rest misspelt.
+    """
 
     def __init__(self, places: Mapping[str, tuple[str, ...]]) -> None:
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -23,6 +26,10 @@ class Gazetteer:
             if len(key) not in lengths:
                 lengths.append(len(key))
                 lengths.sort(reverse=True)
+        for key, regions in tuple(self._names.items()):
+            for shorter in (key[:length] for length in range(1, len(key))):
+                if shorter in self._names:
+                    self._names[shorter] = tuple(sorted({*self._names[shorter], *regions}))
 
     def at(self, words: Sequence[Word], first: int) -> tuple[int, tuple[str, ...]] | None:
         """The longest name that begins with this word: index after its last word, and its regions."""

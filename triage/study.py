@@ -62,6 +62,11 @@ class Study:
         """Every word that belongs to a finding of these codes."""
         return {at for f in self.found if f.code in codes for at in range(f.first, f.last)}
 
+    def around(self, spans: Mapping[int, int], prefix: str) -> list[Found]:
+        """What the patterns that hold an @ find, when @ is one of these spans (first word -> index after the last)."""
+        pairs = zip(self.lexicons, self.readings, strict=True)
+        return [f for lexicon, reading in pairs for f in lexicon.find(reading, spans) if f.code.startswith(prefix)]
+
     def span(self, first: int, last: int) -> tuple[int, int]:
         return self.words[first].start, self.words[last - 1].end
 
