@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from routing.exclusion import OF_THE_MOMENT, exclusions, ground_of, judge
 from routing.fields import Fields, FieldsError, moment_text, read, write
-from routing.people import Assignment, Atlas, Code, Flag, Person, Role, Roster, TipFacts
+from routing.people import Assignment, Atlas, Code, Flag, Person, RegionKind, Role, Roster, TipFacts
 from triage.tip import AgencyKind, Child
 
 KIND = "gate"
@@ -147,11 +147,14 @@ def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> t
     """The gate with a later message's facts on top, and the ids newly struck from its order, in order.
 
     `tip` may hold all messages' facts or only the new ones. A place that becomes known lifts nothing; one of another region adds ties.
-    Somebody who is merely inactive or unvetted today is not struck: `may_read` refuses him while it lasts.
+    Somebody who is merely inactive or unvetted today is not struck: `may_read` refuses him while it lasts. Nor does a fact strike whose
+    region or agency the atlas lacks today, or an edit of the regions file would empty every case for ever: `may_read` refuses everybody
+    while it lasts, and judges by that fact again when the atlas has it.
     """
     facts = _together(_facts(gate), tip)
-    judged = exclusions(roster, facts, now)
-    out = {person for person, codes in judged.items() if not OF_THE_MOMENT.issuperset(codes)}
+    seen = _seen(facts, roster.atlas)
+    passing = OF_THE_MOMENT | {Code.E4} if _place_is_lost(facts, seen, roster.atlas) else OF_THE_MOMENT
+    out = {person for person, codes in exclusions(roster, seen, now).items() if not passing.issuperset(codes)}
     struck = tuple(seat.person for seat in gate.standing() if seat.person in out)
     grown = replace(
         gate,
@@ -196,6 +199,17 @@ def _together(old: TipFacts, new: TipFacts) -> TipFacts:
         asks_help=old.asks_help or new.asks_help,
         urgent=old.urgent or new.urgent,
     )
+
+
+def _seen(facts: TipFacts, atlas: Atlas) -> TipFacts:
+    """The facts that the atlas has: with any other the ground would be blind."""
+    return replace(facts, regions=facts.regions & atlas.regions.keys(), agencies=facts.agencies & atlas.agencies.keys())
+
+
+def _place_is_lost(facts: TipFacts, seen: TipFacts, atlas: Atlas) -> bool:
+    """The atlas lacks the only places below a country: without them every official would seem to have jurisdiction (E4)."""
+    below = any(atlas.regions[region].kind is not RegionKind.COUNTRY for region in seen.regions)
+    return facts.place_known and seen.regions != facts.regions and not below
 
 
 def gate_bytes(gate: GateFile) -> bytes:

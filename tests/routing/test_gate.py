@@ -19,6 +19,7 @@ from routing.gate import (
     Granted,
     Refusal,
     Refused,
+    Seat,
     Sla,
     add_facts,
     draw_up,
@@ -26,8 +27,8 @@ from routing.gate import (
     may_read,
     parse_gate,
 )
-from routing.people import Code, Kin, Person, Roster, TipFacts
-from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, rosters
+from routing.people import Atlas, Code, Kin, Person, Role, Roster, TipFacts
+from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, roster, rosters
 from triage.tip import AgencyKind, Child
 
 CASE = "c" * 32
@@ -277,6 +278,52 @@ def test_the_inactive_of_today_are_not_struck_for_ever() -> None:
     assert struck == ()
     assert judged(resting, grown) == Refused(Code.E1)
     assert isinstance(judged(by_id(FIRST), grown), Granted)
+
+
+def without(region: str, everybody: Roster) -> Roster:
+    """The same people after an edit of the regions file that renamed one region."""
+    renamed = [replace(r, id="renamed") if r.id == region else r for r in everybody.atlas.regions.values()]
+    return replace(everybody, atlas=Atlas(tuple(renamed), tuple(everybody.atlas.agencies.values())))
+
+
+@pytest.mark.parametrize("agency", ["haven", "police-south"])
+def test_an_edit_of_the_regions_file_strikes_nobody_and_lets_nobody_read_while_it_lasts(agency: str) -> None:
+    everybody = roster(*(person(f"p{n}", agency=agency, posting="sud") for n in range(8)))
+    gate = gate_of(everybody)
+    edited = without("ost", everybody)
+    reader = by_id(gate.order[0].person, everybody)
+    grown, struck = add_facts(gate, edited, FAR, NOW)
+    assert struck == ()
+    assert grown == gate
+    assert isinstance(may_read(grown, reader, "card", NOW, edited.atlas), Refused)
+    assert isinstance(may_read(grown, reader, "card", NOW, everybody.atlas), Granted)
+
+
+def test_an_agency_that_the_atlas_lost_strikes_nobody() -> None:
+    gate = gate_of(tip=replace(FAR, agencies=frozenset({"port"})))
+    fewer = [agency for agency in EVERYBODY.atlas.agencies.values() if agency.id != "port"]
+    edited = replace(EVERYBODY, atlas=Atlas(tuple(EVERYBODY.atlas.regions.values()), tuple(fewer)))
+    grown, struck = add_facts(gate, edited, FAR, NOW)
+    assert struck == ()
+    assert grown.agencies == ("port",)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"people": frozenset({"p1"})},
+        {"agencies": frozenset({"police-south"})},
+        {"regions": frozenset({"sud"})},
+        {"regions": frozenset({"sud"}), "kinds": frozenset({AgencyKind.POLICE})},
+        {"child": Child.YES},
+    ],
+)
+@pytest.mark.claim("T12")
+def test_what_the_atlas_still_has_strikes_beside_what_it_lost(fact: dict[str, Any]) -> None:
+    everybody = roster(person("p1", agency="police-south"))
+    gate = replace(gate_of(), order=(Seat("p1", Role.HANDLER, 1, "card"),))
+    _, struck = add_facts(gate, without("ost", everybody), replace(FAR, **fact), NOW)
+    assert struck == ("p1",)
 
 
 @given(rosters(), TIPS, TIPS, COINS)
