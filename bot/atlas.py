@@ -58,6 +58,15 @@ def gazetteer_places(atlas: Atlas) -> dict[str, tuple[str, ...]]:
     return places
 
 
+def agency_names(atlas: Atlas) -> dict[str, tuple[str, ...]]:
+    """Every name of an agency -> the agencies that bear it."""
+    agencies: dict[str, tuple[str, ...]] = {}
+    for agency in atlas.agencies.values():
+        for name in dict.fromkeys(agency.names):
+            agencies[name] = (*agencies.get(name, ()), agency.id)
+    return agencies
+
+
 def _region(entry: _Entry) -> Region:
     entry.only("id", "kind", "parent", "names")
     return Region(entry.id(), entry.text_or_none("parent"), entry.one_of("kind", RegionKind), entry.texts("names"))

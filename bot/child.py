@@ -74,6 +74,7 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await made.store.record_epochs(made.keys.public_epochs())
+        await made.store.retry_held(made.clock.now_ms())
         if settings.database_url.reveal().startswith("sqlite"):
             await made.queue.drop_leases()  # one box, one worker: what a dead one had in hand is free at once
         if await made.translator.start() == "open":

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
-from bot.atlas import gazetteer_places, load_atlas
+from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.files import load_lexicons, load_vetters
 from bot.handover import SettingsError
 from bot.logs import Event, event
@@ -85,8 +85,8 @@ class SystemEntropy:
 def understanding(languages: tuple[str, ...], packs: Path, atlas: Atlas) -> tuple[Understanding, ChildTranslator]:
     """The translator is a child process: close it."""
     translator = ChildTranslator(packs)
-    gazetteer = Gazetteer(gazetteer_places(atlas))
-    return Understanding(LanguageDetector(languages), translator, load_lexicons(), gazetteer, languages), translator
+    places, agencies = Gazetteer(gazetteer_places(atlas)), Gazetteer(agency_names(atlas))
+    return Understanding(LanguageDetector(languages), translator, load_lexicons(), places, agencies, languages), translator
 
 
 def web_application(settings: Settings, database: Database, practice: PracticeToken | None) -> Starlette:
@@ -98,7 +98,8 @@ def web_application(settings: Settings, database: Database, practice: PracticeTo
     shown = Shown(settings.line, settings.practice, DESK_POLL_MS if not settings.practice else PRACTICE_POLL_MS)
     routes = [*Health(reads, acceptor).routes(), *Desk(reads, access, desk_page(), shown).routes()]
     if settings.twilio is not None:
-        webhook = TwilioWebhook(settings.twilio.auth_token, settings.public_url, settings.twilio.number)
+        t = settings.twilio
+        webhook = TwilioWebhook(t.account_sid, t.auth_token, settings.public_url, t.number)
         routes += TwilioRoute(webhook, acceptor).routes()
     if practice is not None and settings.practice:
         routes += Practice(practice.token, practice.people_file, handset_page(), acceptor, clock.now_ms).routes()
@@ -135,7 +136,11 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
     if settings.regions is None or settings.vetters is None:
         raise SettingsError("a worker needs regions and vetters")
     clock, keys, store = SystemClock(), load_worker(settings.home / SECRETS / "worker"), SqlStore(database)
-    vetters, atlas, phrases = load_vetters(settings.vetters), load_atlas(settings.regions), Catalog.load(phrase.value for phrase in Phrase)
+    vetters, atlas, phrases = (
+        load_vetters(settings.vetters, practice=settings.practice),
+        load_atlas(settings.regions),
+        Catalog.load(phrase.value for phrase in Phrase),
+    )
     ears, translator = understanding(settings.languages, settings.home / PACKS, atlas)
     senders = _senders(settings, practice)
 

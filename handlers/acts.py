@@ -49,6 +49,7 @@ class Refusal(StrEnum):
     STALE = "stale"
     CONTACT_IN_REPLY = "contact_in_reply"
     NO_CONTACT = "no_contact"
+    TOO_LONG = "too_long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class Acts:
             return await self._answer(tx, act, member, prepared)
         return Refusal.UNREADABLE
 
-    async def _open(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
+    def _request(self, act: ActRow, member: Member) -> tuple[bytes, Entry] | Refusal:
+        """The signed request to open, as exact bytes and as what they say."""
         try:
             body = self._plaintext(Purpose.GATE, act.sealed)
             entry = custody.parse_body(body)
@@ -117,13 +119,22 @@ class Acts:
         if abs(entry.hour - self.clock.now_ms() // HOUR_MS) > CLOCK_SLACK_HOURS:
             return Refusal.WRONG_HOUR
         named = entry.kind is EntryKind.OPEN and entry.case == act.case_id and entry.card == member.card_fingerprint  # (2)
-        case, grant = await tx.case(act.case_id), await self._grant(tx, act, entry)
-        if not named or case is None or grant is None:
+        return (body, entry) if named else Refusal.NOT_YOURS
+
+    async def _open(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
+        request = self._request(act, member)
+        if isinstance(request, Refusal):
+            return request
+        body, entry = request
+        case = await tx.lock_case(act.case_id)  # before its grants: nobody is struck between the judgement and the key
+        grant = await self._grant(tx, act, entry)
+        if case is None or grant is None:
             return Refusal.NOT_YOURS
         if not self._passes(case, member):  # (3)
             return Refusal.GATE
+        if grant.state is GrantState.OFFERED and not await tx.move_grant(grant.id, GrantState.OFFERED, GrantState.OPEN):
+            return Refusal.NOT_YOURS
         await tx.log(custody.leaf(body, member.card.verify_key, act.signature))  # (4)
-        await tx.move_grant(grant.id, GrantState.OFFERED, GrantState.OPEN)
         await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
         return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file))  # (5)
 
@@ -131,7 +142,7 @@ class Acts:
         answer = self._read_answer(act, member)
         if isinstance(answer, Refusal):
             return answer
-        case = await tx.case(act.case_id)
+        case = await tx.lock_case(act.case_id)
         if case is None or not await self._reads_now(tx, act, answer.epoch):
             return Refusal.NOT_YOURS
         if not self._passes(case, member):

@@ -4,11 +4,10 @@ case, and put in the ledger: due at once, or waiting until the source writes. Li
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import phonenumbers
 
 from handlers.parts import DAY_MS
 from handlers.phrases import Phrase
@@ -20,15 +19,18 @@ from sealing.plaintexts import Answer, Contact, Outgoing
 from sealing.rows import CaseRow, Envelope, Part, Purpose, SendingRow, SendingState, TaskKind
 from triage.sensitive import Sensitive
 
-_TOP_LEVEL = "com|net|org|info|io|me|app|link|ly|co|ph|es|gg|ru|cn|xyz|site|online|top"
-CONTACT = re.compile(rf"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP_LEVEL})\b|\S@\S|(?<!\w)@\w{{2,}}")
-MANY_DIGITS = re.compile(r"(?:\d[\s().-]*){7,}")
+CONTACT = re.compile(r"(?i)[a-z]://|\bwww\.|\w\.[^\W\d_]{2,}|\S@|@\w")
+"""A scheme, anything like a domain ("a.bc", also in other scripts), an e-mail address, a handle."""
+MANY_DIGITS = re.compile(r"(?:\d\W{0,3}){7,}")
+LONGEST = 1000
+"""Code points of an answer: seven text messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Where an answer goes, and the text as the source will see it."""
 
+    seq: int
     contact: Contact
     text: Sensitive[str]
 
@@ -42,39 +44,34 @@ class Answering:
     phrases: Phrases
 
     async def prepare(self, answer: Answer) -> Prepared | None:
-        """Reads the inner contact and translates; no transaction is open meanwhile. None = this contact opens nothing of this case."""
-        contact = self._contact(answer)
-        if contact is None:
+        """Reads the inner contact and translates; no transaction is open meanwhile. None = not the line's own contact for this case."""
+        try:
+            plaintext = self.keys.open_contact(answer.case, answer.inner)
+            seq, contact = plaintexts.read_contact_inner(plaintext, answer.case)
+        except age.OpenError:
             return None
-        return Prepared(contact, Sensitive(await self._render(answer.text, contact)))
+        return Prepared(seq, contact, Sensitive(await self._render(answer.text, contact)))
 
     async def commit(self, tx: Tx, case: CaseRow, answer: Answer, prepared: Prepared | None) -> str | None:
         """Everything in the caller's transaction. A refusal's code, or None when it is on its way."""
+        if len(answer.text.reveal()) > LONGEST:
+            return "too_long"
         if names_contact(answer.text.reveal()):
             return "contact_in_reply"
         if prepared is None:
             return "no_contact"
         stored = await tx.envelopes(case.id)
-        contacts = [e.sha256 for e in stored if e.part is Part.CONTACT]
-        if case.recipient is None or answer.epoch != case.epoch or answer.contact != (contacts or [""])[-1]:
+        newest = max((e for e in stored if e.part is Part.CONTACT), key=lambda e: e.seq, default=None)
+        if newest is None or (newest.sha256, newest.seq) != (answer.contact, prepared.seq) or answer.epoch != case.epoch:
             return "stale"
         epoch, sealed = self.keys.seal(Purpose.DELIVERY, self._outgoing(prepared))
         state = SendingState.WAITING if prepared.contact.pull else SendingState.DUE
         sending = self.keys.sending_id(f"answer\0{case.id}\0{answer.sequence}")
         if not await tx.add_sending(SendingRow(sending, case.id, state, epoch, sealed)):
             return "stale"  # this sequence number was used: the desk reads the case again
-        await tx.append([self._kept(case, case.recipient, answer, stored)])
+        await tx.append([self._kept(case, answer, stored)])
         if state is SendingState.DUE:
             await tx.enqueue(TaskKind.SEND, sending, self.clock.now_ms())
-        return None
-
-    def _contact(self, answer: Answer) -> Contact | None:
-        for epoch in sorted(self.keys.epochs[Purpose.DELIVERY], reverse=True):
-            try:
-                plaintext = self.keys.open(Purpose.DELIVERY, epoch, answer.inner)
-                return plaintexts.read_contact_inner(plaintext, answer.case)[1]
-            except age.OpenError:
-                continue
         return None
 
     async def _render(self, text: Sensitive[str], contact: Contact) -> str:
@@ -95,18 +92,17 @@ class Answering:
     def _outgoing(prepared: Prepared) -> bytes:
         return plaintexts.outgoing(Outgoing(prepared.contact.channel, prepared.contact.address, prepared.text))
 
-    def _kept(self, case: CaseRow, recipient: str, answer: Answer, stored: Sequence[Envelope]) -> Envelope:
+    def _kept(self, case: CaseRow, answer: Answer, stored: Sequence[Envelope]) -> Envelope:
         """The answer as the case keeps it, chained behind the last message."""
         seq = max(e.seq for e in stored) + 1
         previous = next(e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE)
         now = self.clock.now_ms()
         sent = datetime.fromtimestamp(now / 1000, UTC)
         plaintext = plaintexts.message_out(case.id, case.epoch, seq, previous, answer.text, sent)
-        return envelope(CaseKey(case.id, case.epoch, recipient), seq, Part.MESSAGE, now // DAY_MS, plaintext)
+        return envelope(CaseKey(case.id, case.epoch, case.recipient or ""), seq, Part.MESSAGE, now // DAY_MS, plaintext)
 
 
 def names_contact(text: str) -> bool:
     """A link, phone number, e-mail address or @handle: none goes out, since it would lead the source off the line (or into a trap)."""
-    if CONTACT.search(text) or MANY_DIGITS.search(text):
-        return True
-    return any(True for _ in phonenumbers.PhoneNumberMatcher(text, None))
+    plain = unicodedata.normalize("NFKC", text)
+    return bool(CONTACT.search(plain) or MANY_DIGITS.search(plain))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from handlers.memory import Safety
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, MaybeSent, NotSent, Sender, SendResult, Store, Trouble, Tx
 from handlers.roster import Member, Vetters, read_member
+from handlers.succession import grants_of, hand_over, strike
+from handlers.thread import read_thread
 from routing.gate import GateFile, Refused, Seat, may_read, parse_gate
 from routing.people import Atlas
 from sealing import plaintexts
@@ -17,7 +21,10 @@ from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
-from sealing.rows import CaseRow, GrantRow, GrantState, Purpose, SendingState, Task, TaskKind
+from sealing.rows import GrantRow, GrantState, Purpose, SendingRow, SendingState, Task
+
+MOST_TRIES = 9
+"""With the queue's pauses (1 s doubling to 10 min) about a quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,9 @@ class Offers:
     async def offer(self, task: Task) -> None:
         """The OFFER task: `ref` = grant id. The gate is asked again: the roster may have changed since the draw."""
         async with self.store.begin() as tx:
+            named = await tx.grant(task.ref)
+            case = None if named is None else await tx.lock_case(named.case_id)
             grant = await tx.grant(task.ref)
-            case = None if grant is None else await tx.case(grant.case_id)
             if grant is None or case is None or case.gate is None or grant.state is not GrantState.LOCKED:
                 await tx.done(task)
                 return
@@ -44,9 +52,8 @@ class Offers:
             seat = self._whose(gate, grant)
             member = None if seat is None else await self._member(tx, seat.person)
             if seat is None or member is None or not self._may(gate, member):
-                await self._pass_over(tx, case, gate, grant, seat)
-            else:
-                await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub))
+                await self._pass_over(tx, gate, grant, seat)
+            elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
                 await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
             await tx.done(task)
 
@@ -61,17 +68,13 @@ class Offers:
         row = await tx.person(person)
         return None if row is None else read_member(row, self.keys, self.vetters)
 
-    async def _pass_over(self, tx: Tx, case: CaseRow, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
-        """Strikes this grant and makes the next in the order due; nobody left raises the alarm and nothing is widened."""
-        await tx.move_grant(grant.id, GrantState.LOCKED, GrantState.STRUCK)
-        await tx.log(self._entry(EntryKind.STRIKE, grant, ""))
-        rank = 0 if seat is None else seat.rank
-        following = [later for later in gate.standing() if later.rank > rank]
-        if not following:
+    async def _pass_over(self, tx: Tx, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
+        """Strikes this person's grants and makes the next in the order due; nobody left raises the alarm and nothing is widened."""
+        now = self.clock.now_ms()
+        theirs = [grant] if seat is None else await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
+        await strike(tx, self.keys, theirs, now // 3_600_000)
+        if not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
             self.alarm(Trouble.ORDER_EXHAUSTED)
-            return
-        next_grant = self.keys.grant_id(case.id, grant.epoch, following[0].person)
-        await tx.enqueue(TaskKind.OFFER, next_grant, self.slot(self.clock.now_ms(), case.urgent))
 
     def _entry(self, kind: EntryKind, grant: GrantRow, card: str) -> bytes:
         hour = self.clock.now_ms() // 3_600_000
@@ -88,8 +91,9 @@ class Sends:
 
     async def send(self, task: Task) -> None:
         """The SEND task: `ref` = sending id. Raises NotSent, so that the queue tries again later."""
-        outgoing = await self._claim(task)
-        if outgoing is None:
+        row = await self._row(task)
+        outgoing = None if row is None else await self._claim(task, row)
+        if row is None or outgoing is None:
             return
         sender = self.senders.get(outgoing.channel)
         if sender is None:
@@ -98,6 +102,10 @@ class Sends:
         try:
             result = await sender.send(outgoing.address, outgoing.text)
         except NotSent:
+            if row.case_id is None and task.attempts > MOST_TRIES:
+                # A question of ours that is late by a quarter of an hour may meet another person on that phone.
+                await self._end(task, SendingState.SHELVED)
+                return
             async with self.store.begin() as tx:
                 await tx.move_sending(task.ref, SendingState.SENDING, SendingState.DUE)
             raise
@@ -106,14 +114,29 @@ class Sends:
             return
         await self._end(task, SendingState.SENT if result is SendResult.SENT else SendingState.SHELVED)
 
-    async def _claim(self, task: Task) -> Outgoing | None:
+    async def _row(self, task: Task) -> SendingRow | None:
         async with self.store.begin() as tx:
             row = await tx.sending(task.ref)
-            if row is not None and await tx.move_sending(row.id, SendingState.DUE, SendingState.SENDING):
-                return plaintexts.read_outgoing(self.keys.open(Purpose.DELIVERY, row.epoch, row.sealed))
+            if row is not None and row.state is SendingState.DUE:
+                return row
             if row is not None and row.state is SendingState.SENDING:
                 # A worker died between hand-over and record: it may have left.
                 await tx.move_sending(row.id, SendingState.SENDING, SendingState.UNKNOWN)
+            await tx.done(task)
+            return None
+
+    async def _claim(self, task: Task, row: SendingRow) -> Outgoing | None:
+        """Asks the conversation, as it is now, before anything leaves: nothing after 9, no answer to a phone that was borrowed since."""
+        outgoing = plaintexts.read_outgoing(self.keys.open(Purpose.DELIVERY, row.epoch, row.sealed))
+        tag = await asyncio.to_thread(self.keys.index_tag, outgoing.channel, outgoing.address.reveal())
+        async with self.store.begin() as tx:
+            safety = read_thread(self.keys, await tx.thread(tag)).state.safety
+            if safety is Safety.SILENT:
+                await tx.move_sending(row.id, SendingState.DUE, SendingState.SHELVED)
+            elif safety is Safety.BORROWED and row.case_id is not None:
+                await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
+            elif await tx.move_sending(row.id, SendingState.DUE, SendingState.SENDING):
+                return outgoing
             await tx.done(task)
             return None
 

@@ -11,19 +11,21 @@ from triage.tip import AgencyKind, Assessment, Child, Of, Urgency
 
 URGENT = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP, Urgency.TIME_CRITICAL})
 SOMEBODY_ELSE = "name:"
+NO_OFFICIALS = frozenset({House.NGO, House.FOREIGN_LIAISON})
 
 
 def tip_facts(assessments: Sequence[Assessment], atlas: Atlas, received: datetime, today: bool | None, language: str | None) -> TipFacts:
     """`received` = when the first message came; `today` = the answer to "does today matter?"."""
     regions = frozenset(region for a in assessments for place in a.places for region in place.regions)
-    kinds = frozenset(official.agency for a in assessments for official in a.officials)
+    kinds = _kinds(assessments)
     mentions = [mention for a in assessments for mention in a.names]
     borne = [person for mention in mentions for person in mention.people]
+    named = frozenset(agency for a in assessments for agency in a.agencies) | _all_ngos(assessments, atlas)
     return TipFacts(
         received=received,
         regions=regions,
         place_known=place_known(assessments, atlas),
-        agencies=offices(atlas, kinds, regions),
+        agencies=offices(atlas, kinds, regions) | named,
         kinds=kinds,
         people=frozenset(person for person in borne if not person.startswith(SOMEBODY_ELSE)),
         names=frozenset(
@@ -38,22 +40,42 @@ def tip_facts(assessments: Sequence[Assessment], atlas: Atlas, received: datetim
     )
 
 
+def _kinds(assessments: Iterable[Assessment]) -> frozenset[AgencyKind]:
+    """An office that the words do not tell ("any official", "all of them are paid") is every office."""
+    named = frozenset(official.agency for a in assessments for official in a.officials)
+    return frozenset(AgencyKind) if AgencyKind.OTHER in named else named
+
+
 def place_known(assessments: Iterable[Assessment], atlas: Atlas) -> bool:
-    """A place below the country, in the source's own words: a machine translation never makes a place known."""
+    """A place below the country where it happens, in the source's own words: a machine translation never makes a place known. Nor does a
+    place abroad, where the line has no officials: "they brought her from …" says nothing of where she is."""
     return any(
-        atlas.regions[region].kind is not RegionKind.COUNTRY
+        atlas.regions[region].kind is not RegionKind.COUNTRY and _has_officials(atlas, region)
         for a in assessments
         for place in a.places
-        if place.of is Of.ORIGINAL
+        if place.of is Of.ORIGINAL and place.scene
         for region in place.regions
         if region in atlas.regions
     )
+
+
+def _has_officials(atlas: Atlas, region: str) -> bool:
+    """Whether the line's file has a public office in the country of this region."""
+    around = atlas.above(region)
+    return any(agency.kind not in NO_OFFICIALS and around & atlas.above(agency.region) for agency in atlas.agencies.values())
 
 
 def offices(atlas: Atlas, kinds: frozenset[AgencyKind], regions: frozenset[str]) -> frozenset[str]:
     """The offices of an implicated kind that sit exactly where the tip is; their chains are excluded with them (E3)."""
     houses = {House(kind.value) for kind in kinds}
     return frozenset(agency.id for agency in atlas.agencies.values() if agency.kind in houses and agency.region in regions)
+
+
+def _all_ngos(assessments: Iterable[Assessment], atlas: Atlas) -> frozenset[str]:
+    """For a source who trusts no organisation."""
+    if not any(a.all_ngos for a in assessments):
+        return frozenset()
+    return frozenset(agency.id for agency in atlas.agencies.values() if agency.kind is House.NGO)
 
 
 def _child(assessments: Iterable[Assessment]) -> Child:

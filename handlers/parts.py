@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.designation import designation
-from handlers.memory import Safety, State
+from handlers.memory import Safety
 from handlers.phrases import Phrase
 from handlers.ports import Entropy
 from handlers.reading import Read
 from handlers.roster import Member
+from handlers.subject import Subject
+from handlers.thread import Thread
 from routing.gate import GateFile, Seat
 from routing.people import Atlas, Code, TipFacts
 from sealing import custody, plaintexts, signing
-from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant, sha256
+from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Contact, Stub
@@ -22,8 +24,6 @@ from sealing.rows import Envelope, GrantRow, Part, Purpose
 from triage.tip import Inbound
 
 DAY_MS = 86_400_000
-FREE = frozenset({Safety.OWN})
-"""Only with a phone that is theirs alone do we ever write first to somebody who asks for help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,12 @@ class Sealer:
             previous = sealed[-1].sha256
         return tuple(sealed)
 
-    def contact(self, message: Inbound, state: State, seq: int) -> Envelope:
+    def contact(self, message: Inbound, thread: Thread, seq: int) -> Envelope:
         """Made anew at each message of the source, so that the newest says how, and whether, we may write first."""
-        contact = Contact(message.channel, message.address, state.language or "und", state.alphabet, pull=pull(state))
-        return contact_envelope(self.key, seq, self.day, self.entropy.draw(16).hex(), contact, self.delivery[1])
+        state, contact_id = thread.state, self.entropy.draw(16).hex()
+        contact = Contact(message.channel, message.address, state.language or "und", state.alphabet, pull=pull(thread))
+        plaintext = plaintexts.contact_inner(self.key.case_id, seq, contact_id, contact)
+        return contact_envelope(self.key, seq, self.day, contact_id, self.keys.seal_contact(self.key.case_id, plaintext))
 
     def codes(self, reasons: Mapping[str, tuple[Code, ...]], seq: int) -> Envelope:
         plain = {person: [code.value for code in codes] for person, codes in sorted(reasons.items())}
@@ -117,10 +119,6 @@ class Sealer:
         """Custody leaves signed by the worker, one per ciphertext."""
         return tuple(worker_leaf(self.keys, Entry(hour, kind, self.key.case_id, hash_, "")) for hash_ in hashes)
 
-    @staticmethod
-    def hash_of(sealed: bytes) -> str:
-        return sha256(sealed)
-
 
 def worker_leaf(keys: WorkerKeys, entry: Entry) -> bytes:
     body = entry.body()
@@ -128,14 +126,15 @@ def worker_leaf(keys: WorkerKeys, entry: Entry) -> bytes:
     return custody.leaf(body, signing.public_of(keys.custody_seed), signature)
 
 
-def pull(state: State) -> bool:
-    """Whether an answer waits until the source writes: with a shared or borrowed phone, after 9, on a vessel (F4 promises it), and for a
-    survivor who has not said that the phone is only hers. A community member who wrote about others is answered."""
+def pull(thread: Thread) -> bool:
+    """Whether an answer waits until the source writes. It does, but for a phone that she said is hers alone, and for somebody who told of
+    others and of nobody else. Never on a vessel (F4 promises it), and never to a shared or borrowed phone or after 9."""
+    state = thread.state
     if Phrase.F4 in state.asked:
         return True
-    if state.safety in FREE:
+    if state.safety is Safety.OWN:
         return False
-    return state.safety is not Safety.UNKNOWN or state.about_self
+    return state.safety is not Safety.UNKNOWN or thread.subject is not Subject.OTHERS
 
 
 def _translation_quality(read: Sequence[Read]) -> str:

@@ -18,10 +18,11 @@ from handlers.parts import DAY_MS, Sealer
 from handlers.ports import Clock, Entropy, Store, Trouble, Tx
 from handlers.reading import Read, read_messages
 from handlers.roster import Member, Vetters, members, spellings
+from handlers.succession import grants_of, hand_over, strike
 from handlers.thread import Thread, read_thread
 from handlers.understanding import Understanding
 from routing.draw import choose
-from routing.gate import GateFile, Sla, add_facts, draw_up, gate_bytes, parse_gate
+from routing.gate import GateFile, add_facts, draw_up, gate_bytes, parse_gate
 from routing.people import Atlas, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
@@ -103,7 +104,7 @@ class Pipeline:
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, drawn, cards)
         stub = sealer.stub(facts, read, self.atlas, self._country(facts))
         envelopes = sealer.messages(read, 1, "")
-        envelopes += (sealer.contact(read[-1].message, waiting.thread.state, len(envelopes) + 1),)
+        envelopes += (sealer.contact(read[-1].message, waiting.thread, len(envelopes) + 1),)
         envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
         grants = sealer.grants(gate.order, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
@@ -128,6 +129,9 @@ class Pipeline:
         facts = self._facts(waiting, read)
         gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
         async with self.store.begin() as tx:
+            locked = await tx.lock_case(case.id)
+            if locked is None or locked.version != case.version:
+                raise CaseMoved
             stored = await tx.envelopes(case.id)
             grants = await tx.grants(case.id)
             had_key = {g.person_id for g in grants if g.state is GrantState.OPEN}
@@ -137,9 +141,10 @@ class Pipeline:
             last = max((e.seq for e in stored), default=0)
             previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
             envelopes = sealer.messages(read, last + 1, previous)
-            envelopes += (sealer.contact(read[-1].message, waiting.thread.state, last + len(envelopes) + 1),)
+            envelopes += (sealer.contact(read[-1].message, waiting.thread, last + len(envelopes) + 1),)
             fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
-            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(replace(gate, epoch=key.epoch, recipient=key.recipient)))
+            gate = replace(gate, epoch=key.epoch, recipient=key.recipient)
+            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(gate))
             moved = (
                 await tx.raise_epoch(case.id, key.epoch, key.recipient, sealed_gate, case.version)
                 if new_epoch
@@ -153,31 +158,17 @@ class Pipeline:
             kind = EntryKind.NEW_EPOCH if new_epoch else EntryKind.SEAL
             for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
                 await tx.log(entry)
-            await self._strike(tx, sealer, gate, struck, case.epoch)
+            await self._strike(tx, gate, struck)
             await self._forget_questions(tx, waiting)
             await tx.done(task)
 
-    async def _strike(self, tx: Tx, sealer: Sealer, gate: GateFile, struck: tuple[str, ...], epochs: int) -> None:
+    async def _strike(self, tx: Tx, gate: GateFile, struck: tuple[str, ...]) -> None:
         """Whoever is struck gets nothing further; the next in the drawn order is offered the case in the next slot."""
         for person in struck:
-            for epoch in range(1, epochs + 1):
-                grant = await tx.grant(self.keys.grant_id(gate.case, epoch, person))
-                if grant is not None and grant.state not in (GrantState.STRUCK, GrantState.GIVEN_UP):
-                    await tx.move_grant(grant.id, grant.state, GrantState.STRUCK)
-                    for entry in sealer.entries(EntryKind.STRIKE, [sealer.hash_of(grant.key_file)], self._hour()):
-                        await tx.log(entry)
-        if not struck:
-            return
-        left = gate.standing()
-        if not left:
+            await strike(tx, self.keys, await grants_of(tx, self.keys, gate.case, gate.epoch, person), self._hour())
+        now = self.clock.now_ms()
+        if struck and not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
             self.alarm(Trouble.ORDER_EXHAUSTED)
-            return
-        urgent = gate.sla is Sla.URGENT
-        for epoch in range(1, sealer.key.epoch + 1):
-            grant_id = self.keys.grant_id(gate.case, epoch, left[0].person)
-            held = await tx.grant(grant_id)
-            if held is not None and held.state is GrantState.LOCKED:
-                await tx.enqueue(TaskKind.OFFER, grant_id, self.slot(self.clock.now_ms(), urgent))
 
     async def _forget_questions(self, tx: Tx, waiting: Waiting) -> None:
         """Sealed: the thread keeps no trace of which message answered what."""

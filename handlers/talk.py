@@ -16,6 +16,7 @@ from handlers.facts import place_known
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Vetters, members, spellings
+from handlers.subject import subject_of, together
 from handlers.thread import Thread, read_thread
 from handlers.understanding import ENGLISH, UNSURE, Understanding, Understood
 from routing.people import Atlas
@@ -32,9 +33,6 @@ ANSWER_AFTER_MS = 3_000
 FORGET_AFTER_MS = 72 * 3_600_000
 AT_ONCE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP})
 WAITING_FOR_SEAL = frozenset({CaseState.TALKING, CaseState.HELD})
-
-MAY_HEAR = frozenset({Safety.UNKNOWN, Safety.OWN, Safety.SHARED})
-"""Who gets a waiting answer by writing again. Never a borrowed phone: its owner may be writing (R2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,9 @@ class Talk:
         heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet, known)
         state, turn = advance(thread.state, heard, now, self.plan(now))  # (3)
         questions = dict(thread.asked) if asked is None else {**thread.asked, row.id: asked}
-        new = Thread(state, questions, thread.last_sending)
+        readable = {lexicon.language for lexicon in self.understanding.lexicons}
+        subject = together(thread.subject, subject_of(message.text.reveal(), understood, readable))
+        new = Thread(state, questions, thread.last_sending, subject)
         async with self.store.begin() as tx:
             held = stored or ThreadRow(tag, None, 0, 0, b"")
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
@@ -112,14 +112,13 @@ class Talk:
             held = replace(held, case_id=row.id)
         if held.case_id is not None:
             await self._seal_when(tx, held.case_id, thread.state, turn, understood, now)  # (5)
-            if thread.state.safety in MAY_HEAR:
+            if turn.hears:
                 await tx.release_waiting(held.case_id, now)
         sending = await self._answer(tx, row, message, thread, turn)  # (6)
         thread = replace(thread, last_sending=sending or thread.last_sending)
         if not await tx.save_thread(thread.sealed(self.keys, held)):
             raise ThreadMoved
-        if thread.state.safety is not Safety.SILENT:
-            await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, now + FORGET_AFTER_MS)
+        await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, _forget_at(now))
         await tx.done(task)  # (7)
 
     async def _seal_when(self, tx: Tx, case_id: str, state: State, turn: Turn, understood: Understood, now: int) -> None:
@@ -153,11 +152,16 @@ class Talk:
         async with self.store.begin() as tx:
             row = await tx.thread(task.ref)
             case = None if row is None or row.case_id is None else await tx.case(row.case_id)
-            if case is not None and case.state in WAITING_FOR_SEAL:
-                # A held tip stays sealed to the intake key until somebody may read it: never lost.
-                await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, self.clock.now_ms() + FORGET_AFTER_MS)
+            unsealed = [] if row is None else await tx.inbound_of(row.tag)
+            if row is not None and case is not None and (unsealed or case.state in WAITING_FOR_SEAL):
+                # What belongs to a case stays sealed to the intake key until somebody may read it: never lost.
+                if case.state not in WAITING_FOR_SEAL:
+                    await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())
+                await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, _forget_at(self.clock.now_ms()))
             elif row is not None:
-                await tx.drop_inbound([waiting.id for waiting in await tx.inbound_of(task.ref)])
+                await tx.drop_inbound([waiting.id for waiting in unsealed])
+                if row.case_id is not None:
+                    await tx.shelve_waiting(row.case_id)
                 if read_thread(self.keys, row).state.safety is Safety.SILENT:
                     await tx.save_thread(Thread(State(safety=Safety.SILENT)).sealed(self.keys, replace(row, case_id=None)))
                 else:
@@ -167,6 +171,11 @@ class Talk:
 
 class ThreadMoved(Exception):
     """Another worker advanced this conversation first; the task runs again on what it left."""
+
+
+def _forget_at(now: int) -> int:
+    """At least 72 hours on, at a midnight: the exact time of a source's last message must not stand in the clear."""
+    return ((now + FORGET_AFTER_MS) // DAY_MS + 1) * DAY_MS
 
 
 def _language(understood: Understood, state: State) -> str:

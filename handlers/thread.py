@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handlers.memory import State, StateError
+from handlers.subject import Subject
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
 from sealing.rows import Purpose, ThreadRow
@@ -20,11 +21,13 @@ class Thread:
     state: State
     asked: Mapping[str, Asked] = field(default_factory=dict)
     last_sending: str | None = None
+    subject: Subject = Subject.UNKNOWN
 
     def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
         """The row with this in it."""
         asked = {inbound: question.value for inbound, question in self.asked.items()}
-        fields = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked, "last_sending": self.last_sending}
+        fields: dict[str, object] = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked}
+        fields |= {"last_sending": self.last_sending, "subject": self.subject.value}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
 
@@ -39,7 +42,8 @@ def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
         raise OpenError("not a thread")
     try:
         state = State.from_json(fields.get("state"))
+        subject = Subject(str(fields.get("subject")))
         questions = {str(inbound): Asked(question) for inbound, question in asked.items()}
     except (StateError, ValueError):
         raise OpenError("not a thread") from None
-    return Thread(state, questions, last)
+    return Thread(state, questions, last, subject)

@@ -33,6 +33,8 @@ class Understanding:
     translator: Translator
     lexicons: Sequence[Lexicon]
     gazetteer: Gazetteer
+    agencies: Gazetteer
+    """Names of the line's agencies, to their ids."""
     languages: tuple[str, ...]
 
     async def of(
@@ -49,7 +51,7 @@ class Understanding:
         identified = self.detector.identify(words, earlier)
         translation = await self._translate(text, identified.language, earlier) if translate else None
         english = None if translation is None else translation.text.reveal()
-        found = assess(words, english, self.lexicons, self.gazetteer, RosterNames(names), asked)
+        found = assess(words, english, self.lexicons, self.gazetteer, RosterNames(names), asked, agencies=self.agencies)
         return Understood(identified, translation, found)
 
     async def quick(

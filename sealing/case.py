@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from sealing import age, plaintexts
-from sealing.plaintexts import Contact, Stub
+from sealing.plaintexts import Stub
 from sealing.rows import Envelope, GrantRow, GrantState, Part
 
 
@@ -52,9 +52,8 @@ def codes_envelope(key: CaseKey, seq: int, day: int, release: str, reasons: dict
     return _row(key, seq, Part.NOTE, day, age.two_locks(note, key.recipient, release))
 
 
-def contact_envelope(key: CaseKey, seq: int, day: int, contact_id: str, contact: Contact, delivery: str) -> Envelope:
-    """Nested: the case key outside, the delivery key inside, so that the reader never sees the address."""
-    inner = age.seal(plaintexts.contact_inner(key.case_id, contact_id, contact), delivery)
+def contact_envelope(key: CaseKey, seq: int, day: int, contact_id: str, inner: bytes) -> Envelope:
+    """Nested: the case key outside, the delivery key inside (`inner`), so that the reader never sees the address."""
     return envelope(key, seq, Part.CONTACT, day, plaintexts.contact_outer(key.case_id, key.epoch, seq, contact_id, inner))
 
 

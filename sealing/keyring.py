@@ -110,20 +110,37 @@ class WorkerKeys:
         return hashlib.sha256(b"tipline draw secret\0" + self.draw_secret).hexdigest()
 
     def seal_gate(self, case_id: str, body: bytes) -> bytes:
-        """Anybody can seal to the gate key, so the worker's row key authenticates what is inside, bound to the case."""
-        _, sealed = self.seal(Purpose.GATE, body + b"\n" + _mac(self.row_key, _gate_bytes(case_id, body)).encode())
-        return sealed
+        return self._seal_own(Purpose.GATE, case_id, body)
 
     def open_gate(self, case_id: str, sealed: bytes) -> bytes:
         """Raises age.OpenError when it does not open, or was not sealed by this worker for this case."""
-        for number in sorted(self.epochs[Purpose.GATE], reverse=True):
+        return self._open_own(Purpose.GATE, case_id, sealed)
+
+    def seal_contact(self, case_id: str, body: bytes) -> bytes:
+        """The way back to a source: no reader can make one of his own, and so choose whom the line writes to."""
+        return self._seal_own(Purpose.DELIVERY, case_id, body)
+
+    def open_contact(self, case_id: str, sealed: bytes) -> bytes:
+        """Raises age.OpenError when it does not open, or was not sealed by this worker for this case."""
+        return self._open_own(Purpose.DELIVERY, case_id, sealed)
+
+    def _seal_own(self, purpose: Purpose, case_id: str, body: bytes) -> bytes:
+        """Anybody can seal to our public halves, so the worker's row key authenticates what is inside, bound to its use and case."""
+        _, sealed = self.seal(purpose, body + b"\n" + self._own_mac(purpose, case_id, body))
+        return sealed
+
+    def _open_own(self, purpose: Purpose, case_id: str, sealed: bytes) -> bytes:
+        for number in sorted(self.epochs[purpose], reverse=True):
             try:
-                body, mac = self.open(Purpose.GATE, number, sealed).rsplit(b"\n", 1)
+                body, mac = self.open(purpose, number, sealed).rsplit(b"\n", 1)
             except (age.OpenError, ValueError):
                 continue
-            if hmac.compare_digest(mac, _mac(self.row_key, _gate_bytes(case_id, body)).encode()):
+            if hmac.compare_digest(mac, self._own_mac(purpose, case_id, body)):
                 return body
-        raise age.OpenError("not this worker's gate file for this case")
+        raise age.OpenError("not sealed by this worker for this case")
+
+    def _own_mac(self, purpose: Purpose, case_id: str, body: bytes) -> bytes:
+        return _mac(self.row_key, f"tipline/v1/{purpose.value}\n{case_id}\n".encode() + body).encode()
 
     def public_epochs(self) -> tuple[EpochRow, ...]:
         """What the epoch table holds: public halves only."""
@@ -174,10 +191,6 @@ def load_worker(folder: Path) -> WorkerKeys:
 
 def _mac(key: bytes, message: bytes) -> str:
     return hmac.new(key, message, "sha256").hexdigest()
-
-
-def _gate_bytes(case_id: str, body: bytes) -> bytes:
-    return b"tipline/v1/gate\n" + case_id.encode() + b"\n" + body
 
 
 def _write(file: Path, text: str) -> None:

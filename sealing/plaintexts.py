@@ -153,13 +153,15 @@ def message_out(case_id: str, epoch: int, seq: int, previous: str, text: Sensiti
     return padded_json(_message(case_id, epoch, seq, previous, "out", sent, "", text))
 
 
-def contact_inner(case_id: str, contact_id: str, contact: Contact) -> bytes:
-    """Goes to the delivery key: what the worker needs to send an answer."""
+def contact_inner(case_id: str, seq: int, contact_id: str, contact: Contact) -> bytes:
+    """Goes to the delivery key with the worker's own MAC (WorkerKeys.seal_contact). `seq` = the envelope that it belongs in: only the
+    newest serves, since it alone knows what the source said last of the phone."""
     return padded_json(
         {
             "v": 1,
             "kind": "address",
             "case": case_id,
+            "seq": seq,
             "contact_id": contact_id,
             "channel": contact.channel,
             "address": contact.address.reveal(),
@@ -170,14 +172,15 @@ def contact_inner(case_id: str, contact_id: str, contact: Contact) -> bytes:
     )
 
 
-def read_contact_inner(plaintext: bytes, case_id: str) -> tuple[str, Contact]:
-    """(contact id, contact). Raises OpenError when it belongs to another case."""
+def read_contact_inner(plaintext: bytes, case_id: str) -> tuple[int, Contact]:
+    """(seq of its envelope, contact). Raises OpenError when it belongs to another case."""
     fields = read_json(plaintext, "address")
-    if fields.get("case") != case_id:
+    seq = fields.get("seq")
+    if fields.get("case") != case_id or type(seq) is not int:
         raise OpenError("another case's contact")
     channel, language, alphabet = (str(fields.get(name, "")) for name in ("channel", "language", "alphabet"))
     contact = Contact(channel, Sensitive(str(fields.get("address", ""))), language, alphabet, fields.get("pull") is not False)
-    return str(fields.get("contact_id", "")), contact
+    return seq, contact
 
 
 def contact_outer(case_id: str, epoch: int, seq: int, contact_id: str, inner: bytes) -> bytes:

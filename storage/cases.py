@@ -28,6 +28,11 @@ class CasePart(TxPart):
     async def case(self, id: str) -> CaseRow | None:
         return await self._transaction.one(tables.case, CaseRow, tables.case.c.id == id)
 
+    async def lock_case(self, id: str) -> CaseRow | None:
+        """An update that changes nothing takes the row's lock on PostgreSQL; SQLite's transactions are alone anyway."""
+        await self._transaction.run(update(tables.case).where(tables.case.c.id == id).values(version=tables.case.c.version))
+        return await self.case(id)
+
     async def add_case(self, row: CaseRow) -> bool:
         return await self._transaction.add(tables.case, row)
 

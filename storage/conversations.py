@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, delete, exists, select, update
+from sqlalchemy import and_, case, delete, exists, select, update
 
 from sealing.rows import CaseState, InboundRow, SendingRow, SendingState, TaskKind, ThreadRow
 from storage import tables
@@ -13,6 +13,9 @@ from storage.transaction import TxPart, values_of
 
 UNSEALED = (CaseState.TALKING, CaseState.HELD)
 """States in which `seal` may take a case."""
+
+
+ENDED = frozenset({SendingState.SENT, SendingState.SHELVED, SendingState.UNKNOWN})
 
 
 class ConversationPart(TxPart):
@@ -73,9 +76,17 @@ class ConversationPart(TxPart):
         return await self._transaction.one(tables.sending, SendingRow, tables.sending.c.id == id)
 
     async def move_sending(self, id: str, old: SendingState, new: SendingState) -> bool:
-        """Once sent, the row stays as the ledger's entry and its content is emptied."""
-        guarded = update(tables.sending).where(tables.sending.c.id == id, tables.sending.c.state == old).values(state=new)
-        return await self._transaction.changed(guarded.values(sealed=b"") if new is SendingState.SENT else guarded)
+        """Once sent or shelved, the row stays as the ledger's entry, emptied; so does a text of ours that may have left."""
+        column = tables.sending.c
+        emptied = case((column.case_id.is_(None), b""), else_=column.sealed) if new is SendingState.UNKNOWN else b""
+        values = {"state": new, "sealed": emptied} if new in ENDED else {"state": new}
+        return await self._transaction.changed(update(tables.sending).where(column.id == id, column.state == old).values(values))
+
+    async def shelve_waiting(self, case_id: str) -> None:
+        """Also what may not have arrived: nobody will ask for it."""
+        column = tables.sending.c
+        left = update(tables.sending).where(column.case_id == case_id, column.state.in_((SendingState.WAITING, SendingState.UNKNOWN)))
+        await self._transaction.run(left.values(state=SendingState.SHELVED, sealed=b""))
 
     async def release_waiting(self, case_id: str, due: int) -> int:
         """What waited for the source, or may not have arrived, is sent at `due` (ms). Returns how many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, select
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select
 
 from sealing.rows import (
     ActRow,
@@ -24,6 +24,10 @@ from storage import tables
 from storage.engine import Database
 from storage.queue import SHELVED_ATTEMPTS
 from storage.tasks import Clock, TaskIds, add_tasks
+
+MOST_CHALLENGES_EACH = 20
+"""Of one person; a browser needs one."""
+MOST_CHALLENGES = 10_000
 
 _SHOWN = (GrantState.OFFERED, GrantState.OPEN, GrantState.STRUCK)
 
@@ -52,10 +56,17 @@ class DeskReads:
             return await transaction.one(tables.person, PersonRow, tables.person.c.id == id)
 
     async def save_challenge(self, tag: str, person_id: str, expires: int) -> None:
-        """`expires` in ms. A tag that is there already keeps its person."""
+        """`expires` in ms; `person_id` "" = nobody's. A tag that is there already keeps its person. The expired go, and the oldest of too
+        many: of one person's, and of all."""
+        column = tables.challenge.c
+        others = select(column.tag).where(column.tag != tag).order_by(column.expires.desc())
+        theirs = others.where(column.person_id == person_id) if person_id else others
         async with self._database.begin() as transaction:
             insert = transaction.insert(tables.challenge).values(tag=tag, person_id=person_id, expires=expires)
             await transaction.run(insert.on_conflict_do_nothing())
+            await transaction.run(delete(tables.challenge).where(column.expires <= self._clock.now_ms(), column.tag != tag))
+            for kept, most in ((theirs, MOST_CHALLENGES_EACH if person_id else MOST_CHALLENGES), (others, MOST_CHALLENGES)):
+                await transaction.run(delete(tables.challenge).where(column.tag.in_(kept.offset(most - 1))))
 
     async def take_challenge(self, tag: str, now: int) -> str | None:
         """The person it was made for, once; None when it is unknown, used or too old."""
@@ -95,6 +106,14 @@ class DeskReads:
                 return False
             await add_tasks(transaction, TaskKind.ACT, [act.id], now, TaskIds().take(now, 1))
             return True
+
+    async def acting(self, act_id: str, person_id: str) -> bool:
+        """Whether an act of this person waits to be judged, or its handout to be fetched."""
+        act, handout = tables.act.c, tables.handout.c
+        waits = exists().where(act.id == act_id, act.person_id == person_id)
+        answered = exists().where(handout.act_id == act_id, handout.person_id == person_id)
+        async with self._database.begin(reading=True) as transaction:
+            return bool((await transaction.run(select(or_(waits, answered)))).scalar_one())
 
     async def take_handout(self, act_id: str, person_id: str) -> Handout | None:
         """The answer to an act, once, and only to the person who acted."""

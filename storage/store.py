@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import EpochRow
+from sealing.rows import CaseState, EpochRow, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
 from storage.engine import Database
 from storage.people import PeoplePart
-from storage.tasks import TaskPart
+from storage.tasks import TaskIds, TaskPart, add_tasks
 
 SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
@@ -71,6 +71,15 @@ class SqlStore:
                 held = await transaction.one(tables.epoch, EpochRow, same)
                 if held is None or held.recipient != row.recipient:
                     raise EpochMismatch
+
+    async def retry_held(self, due: int) -> int:
+        """Held cases are looked at again at `due` (ms), with the same coins and rules: the roster may have changed. Returns how many."""
+        async with self._database.begin() as transaction:
+            held = select(tables.case.c.id).where(tables.case.c.state == CaseState.HELD)
+            ids = list((await transaction.run(held)).scalars())
+            if ids:
+                await add_tasks(transaction, TaskKind.SEAL, ids, due, TaskIds().take(due, len(ids)))
+        return len(ids)
 
     async def case_ids(self) -> list[str]:
         """Random ids of all cases, in no order that says anything."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from bot.atlas import gazetteer_places, load_atlas
+from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.enrol import enrol
 from bot.files import load_lexicons
 from bot.practice_line import WORLD
@@ -207,7 +207,7 @@ async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: f
     cards = {name: card for name, card in every.items() if people is None or name in people}
     pairs = [signing.generate() for _ in range(2)]
     by_name = {signing.fingerprint(verify): verify for _, verify in pairs}
-    vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False)
+    vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False, practice=True)
     for card in cards.values():
         signed = SignedCard(card_bytes(card))
         for seed, _ in pairs:
@@ -232,7 +232,8 @@ async def practice_line(
     said: list[StrEnum] = []
     translate = translator or NoTranslator()
     slots = Slots((), "UTC", 5)
-    ears = Understanding(LanguageDetector(LANGUAGES), translate, load_lexicons(), Gazetteer(gazetteer_places(atlas)), LANGUAGES)
+    places, agencies = Gazetteer(gazetteer_places(atlas)), Gazetteer(agency_names(atlas))
+    ears = Understanding(LanguageDetector(LANGUAGES), translate, load_lexicons(), places, agencies, LANGUAGES)
     phrases = Catalog.load(phrase.value for phrase in Phrase)
 
     def slot(now: int, urgent: bool) -> int:

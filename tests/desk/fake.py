@@ -136,7 +136,9 @@ class FakeLine:
     def reach(self, at: FakeCase) -> None:
         """A contact envelope, as every message of the source brings one."""
         way = plaintexts.Contact("handset", Sensitive("+9990000001"), "es", "Latn", pull=False)
-        at.envelopes.append(case.contact_envelope(at.key, len(at.envelopes) + 1, DAY, random_id(), way, self.delivery_recipient))
+        seq, contact_id = len(at.envelopes) + 1, random_id()
+        inner = age.seal(plaintexts.contact_inner(at.key.case_id, seq, contact_id, way), self.delivery_recipient)
+        at.envelopes.append(case.contact_envelope(at.key, seq, DAY, contact_id, inner))
 
     # -- the routes
 

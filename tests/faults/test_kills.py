@@ -96,7 +96,8 @@ def _unsealed(file: Path) -> bool:
 
 
 def _until_sealed(file: Path) -> None:
-    deadline = time.monotonic() + 60
+    # A task that a kill met three times rests for a minute, and the next try may be met by another backlog.
+    deadline = time.monotonic() + 240
     while _unsealed(file):
         assert time.monotonic() < deadline, "tips are left unsealed"
         time.sleep(0.1)

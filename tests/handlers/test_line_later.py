@@ -83,7 +83,14 @@ async def test_a_survivor_is_never_written_to_first_until_the_phone_is_hers(line
     assert line.outbox.sent == []
     await line.write(PHONE, "hola")
     await line.later(4)
-    assert any("We read it." in text for _, text in line.outbox.sent)
+    assert not said(line, "We read it."), "whoever says hello may be somebody else"
+    await line.write(PHONE, "sigo encerrada en la casa")
+    await line.later(4)
+    assert said(line, "We read it.")
+
+
+def said(line: TestLine, words: str) -> list[str]:
+    return [text for _, text in line.outbox.sent if words in text]
 
 
 @pytest.mark.claim("T19")
@@ -98,6 +105,55 @@ async def test_whoever_writes_from_a_borrowed_phone_later_sees_no_answer(line: T
     assert not [text for _, text in line.outbox.sent if "We read it." in text]
 
 
+BORROWED = ["prestado", "3 prestado", "no es mio, es de mi jefe", "borrowed", "its my bosses phone", "tres"]
+SHARED = ["2 otros lo ven", "2 others", "others see it", "he checks it", "ok", "dale", "si"]
+
+
+@pytest.mark.parametrize("reply", [*BORROWED, *SHARED])
+@pytest.mark.claim("T19")
+async def test_a_phone_told_in_words_keeps_the_answer_from_its_owner(tmp_path: Path, reply: str) -> None:
+    async with fresh_line(tmp_path) as line:
+        case_id = await sealed_case(line, "Ayúdenme, no me dejan salir de la casa en Peñalta")
+        await line.write(PHONE, reply)
+        person, identity = await line.open_first(case_id)
+        assert (await answer(line, case_id, person, identity, "We read it."))["result"] == "answered"
+        await line.later(5 * 3600)
+        line.outbox.sent.clear()
+        for text in ("hola quien es", "3", "1", "que es esto"):
+            await line.write(PHONE, text)
+            await line.later(10)
+        assert line.outbox.sent
+        assert not said(line, "We read it.")
+        await line.write(PHONE, "estoy encerrada en Peñalta, ayuda")
+        await line.later(10)
+        assert bool(said(line, "We read it.")) is (reply in SHARED)
+
+
+@pytest.mark.claim("T19")
+async def test_silence_asked_for_in_words_keeps_the_tip(tmp_path: Path) -> None:
+    async with fresh_line(tmp_path) as line:
+        text = "no contesten, el lee mi telefono. Me tienen encerrada en una casa en Peñalta"
+        case_id = await sealed_case(line, text)
+        person, identity = await line.open_first(case_id)
+        assert (await answer(line, case_id, person, identity, "We read it."))["result"] == "answered"
+        await line.write(PHONE, "me van a matar")
+        await line.later(3600)
+        assert line.outbox.sent == []
+        read = [part["text"] for part in await line.read(case_id, identity) if part["kind"] == "message"]
+        assert read == [text, "me van a matar"]
+
+
+async def test_an_advert_makes_no_case_and_belongs_to_the_one_that_follows(tmp_path: Path) -> None:
+    async with fresh_line(tmp_path) as line:
+        await line.write(PHONE, "wrong number, sorry")
+        await line.later(600)
+        assert await line.cases() == []
+        case_id = await sealed_case(line)
+        _, identity = await line.open_first(case_id)
+        read = [part["text"] for part in await line.read(case_id, identity) if part["kind"] == "message"]
+        assert read == ["wrong number, sorry", TIP]
+
+
 @pytest.mark.claim("T19")
 async def test_nine_silences_for_ever_and_the_words_still_reach_the_case(line: TestLine) -> None:
     case_id, _, identity = await opened_case(line)
@@ -110,7 +166,7 @@ async def test_nine_silences_for_ever_and_the_words_still_reach_the_case(line: T
     texts = [part["text"] for part in await line.read(case_id, identity) if part["kind"] == "message"]
     assert texts[-1] == "Son tres mujeres"
     # Silence outlives the 72 hours after which other conversations are forgotten.
-    await line.later(80 * 3600)
+    await line.later(97 * 3600)
     await line.write(PHONE, "Otra vez")
     await line.later(3600)
     assert line.outbox.sent == []
@@ -120,7 +176,10 @@ async def test_72_hours_of_silence_forget_the_address(line: TestLine) -> None:
     case_id, _, _ = await opened_case(line)
     async with line.store.begin() as tx:
         assert await tx.thread_of(case_id) is not None
-    await line.later(73 * 3600)
+    await line.later(71 * 3600)
+    async with line.store.begin() as tx:
+        assert await tx.thread_of(case_id) is not None
+    await line.later(26 * 3600)
     async with line.store.begin() as tx:
         assert await tx.thread_of(case_id) is None
 

@@ -292,7 +292,7 @@ async def test_a_tip_that_names_the_honest_is_held_and_stays_sealed_to_intake(li
     assert set(line.alarms) == {Hold.POISONED}
     assert await line.grants(case_id) == []
     # 72 hours of silence forget no held tip.
-    await line.later(73 * 3600)
+    await line.later(97 * 3600)
     async with line.store.begin() as tx:
         assert len(await tx.inbound_of(thread.tag)) == 1
 

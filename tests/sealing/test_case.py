@@ -53,7 +53,8 @@ class World:
     def contact(self, case_id: str = CASE) -> Envelope:
         key = CaseKey(case_id, 1, self.key.recipient)
         way = Contact("sms", Sensitive("+34600000001"), "es", "Latn", pull=True)
-        return case.contact_envelope(key, 2, DAY, "c1", way, self.delivery.recipient)
+        inner = age.seal(plaintexts.contact_inner(case_id, 2, "c1", way), self.delivery.recipient)
+        return case.contact_envelope(key, 2, DAY, "c1", inner)
 
 
 @pytest.fixture

@@ -126,3 +126,13 @@ def test_missing_or_open_secrets_stop_the_start(folder: Path) -> None:
 def test_reprs_are_dull(folder: Path) -> None:
     web, worker = load_web(folder / "web"), load_worker(folder / "worker")
     assert (repr(web), repr(worker)) == ("WebKeys(…)", "WorkerKeys(…)")
+
+
+def test_the_way_back_to_a_source_is_the_workers_own_and_for_one_case(folder: Path) -> None:
+    worker = load_worker(folder / "worker")
+    sealed = worker.seal_contact("a" * 32, b'{"kind":"address"}')
+    assert worker.open_contact("a" * 32, sealed) == b'{"kind":"address"}'
+    _, forged = worker.seal(Purpose.DELIVERY, b'{"kind":"address"}\n' + b"0" * 64)
+    for case_id, wrong in (("b" * 32, sealed), ("a" * 32, forged), ("a" * 32, worker.seal_gate("a" * 32, b"{}"))):
+        with pytest.raises(age.OpenError):
+            worker.open_contact(case_id, wrong)

@@ -157,26 +157,26 @@ def test_the_length_of_a_short_text_does_not_show() -> None:
 
 
 def test_a_contact_comes_back_only_for_its_own_case() -> None:
-    inner = plaintexts.contact_inner(CASE, "c1", CONTACT)
-    assert plaintexts.read_contact_inner(inner, CASE) == ("c1", CONTACT)
+    inner = plaintexts.contact_inner(CASE, 3, "c1", CONTACT)
+    assert plaintexts.read_contact_inner(inner, CASE) == (3, CONTACT)
     with pytest.raises(age.OpenError, match="another case's contact"):
         plaintexts.read_contact_inner(inner, OTHER)
 
 
 @pytest.mark.parametrize(("said", "pull"), [(True, True), (False, False), (..., True), ("no", True), (None, True), (0, True)])
 def test_only_a_plain_no_lets_us_write_first(said: object, pull: bool) -> None:
-    _, contact = plaintexts.read_contact_inner(remade(plaintexts.contact_inner(CASE, "c1", CONTACT), pull=said), CASE)
+    _, contact = plaintexts.read_contact_inner(remade(plaintexts.contact_inner(CASE, 3, "c1", CONTACT), pull=said), CASE)
     assert contact.pull is pull
 
 
 def test_the_reader_holds_the_way_back_but_no_address() -> None:
     delivery, delivery_recipient = age.generate()
-    inner = age.seal(plaintexts.contact_inner(CASE, "c1", CONTACT), delivery_recipient)
+    inner = age.seal(plaintexts.contact_inner(CASE, 3, "c1", CONTACT), delivery_recipient)
     outer = plaintexts.contact_outer(CASE, 1, 4, "c1", inner)
     said = fields(outer)
     assert (said["case"], said["epoch"], said["seq"], said["contact_id"]) == (CASE, 1, 4, "c1")
     assert b"34600000001" not in outer + base64.b64decode(str(said["inner"]))
-    assert plaintexts.read_contact_inner(age.unseal(base64.b64decode(str(said["inner"])), delivery), CASE) == ("c1", CONTACT)
+    assert plaintexts.read_contact_inner(age.unseal(base64.b64decode(str(said["inner"])), delivery), CASE) == (3, CONTACT)
 
 
 def test_reasons_of_exclusion_come_back() -> None:
@@ -241,7 +241,7 @@ KINDS = {
     "inbound": plaintexts.inbound(MESSAGE),
     "stub": plaintexts.stub(STUB),
     "message": plaintexts.message_out(CASE, 1, 1, "", Sensitive("x"), AT),
-    "address": plaintexts.contact_inner(CASE, "c1", CONTACT),
+    "address": plaintexts.contact_inner(CASE, 3, "c1", CONTACT),
     "contact": plaintexts.contact_outer(CASE, 1, 1, "c1", b""),
     "codes": plaintexts.codes_note(CASE, 1, 1, {}),
     "outgoing": plaintexts.outgoing(Outgoing("sms", Sensitive("+1"), Sensitive("x"))),

@@ -44,7 +44,7 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
         "stub": plaintexts.stub(stub),
         "message": plaintexts.message_in(CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT),
         "message out": plaintexts.message_out(CASE, 1, 2, HASH, Sensitive(WORDS), AT),
-        "address": plaintexts.contact_inner(CASE, ACT, way),
+        "address": plaintexts.contact_inner(CASE, 3, ACT, way),
         "contact": plaintexts.contact_outer(CASE, 1, 3, ACT, b"inner"),
         "codes": plaintexts.codes_note(CASE, 1, 4, {GRANT: ["E3", "E5"], ACT: []}),
         "outgoing": plaintexts.outgoing(Outgoing("sms", Sensitive("+999 100 0001"), Sensitive(WORDS))),
