@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from triage.names import PARTICLES, name_from
-from triage.officials import PLACE_LINKS, Office
+from triage.officials import KIN_REACH, PLACE_LINKS, Office
 from triage.study import Study
 from triage.tip import Asked, NameMention, PlaceMention
 
 _AFTER_TITLE, _BEFORE_TITLE = 5, 3
 """How many words from a title a single name of the roster still counts."""
 _SHORT_ANSWER = 12
+_POINTERS = ("title", "courtesy", "wish.secret", "cue.person", "ngo")
+"""Near these even a first name alone is somebody of the roster."""
 
 
 def places(study: Study, offices: Sequence[Office]) -> list[PlaceMention]:
@@ -67,26 +69,65 @@ def _says_something(study: Study) -> bool:
 
 
 def names(study: Study, offices: Sequence[Office]) -> list[NameMention]:
-    """Whole names of the roster anywhere, parts of them near a title or in the answer to "who must not hear of this", and other names."""
+    """Names of the roster: whole ones and surnames anywhere, first names where somebody is accused or must not hear; and other names."""
     found: dict[tuple[int, int], frozenset[str]] = {(first, last): people for first, (last, people) in study.people.items()}
     others = {o.name for o in offices if o.name is not None} | set(_cued(study, "cue.name")) | set(_answered(study))
     owner = {i: span for span in others for i in range(*span)}
     taken = {i for span in found for i in range(*span)}
-    for at in sorted(_near_titles(study, offices) | owner.keys()):
-        if at not in taken and (people := study.roster.part(study.words[at])):
-            span = owner.get(at, (at, at + 1))
+    near = _near_titles(study, offices) | owner.keys()
+    for at in range(len(study.words)):
+        if at in taken:
+            continue
+        last, people = _bearers(study, at, near)
+        if people:
+            span = owner.get(at, (at, last))
             found[span] = found.get(span, frozenset()) | people
     taken |= {i for span in found for i in range(*span)}
     found |= {span: frozenset() for span in others if taken.isdisjoint(range(*span))}
     return [NameMention(study.cut(*span), tuple(sorted(people)), *study.span(*span), study.of) for span, people in sorted(found.items())]
 
 
+def _bearers(study: Study, at: int, near: Collection[int]) -> tuple[int, frozenset[str]]:
+    """The index after a part of a roster's name that begins here, and the people who bear it; none when the word is just a word."""
+    word, roster = study.words[at], study.roster
+    first_names = at in near or _is_accused(study, at)
+    if not first_names and not _could_be_surname(study, at):
+        return at + 1, frozenset()
+    following = study.words[at + 1] if at + 1 < len(study.words) and _joined(study, at + 1) else None
+    if following is not None and (people := roster.initial(word, following)):
+        return at + 2, people
+    if people := roster.part(word, first_names=first_names):
+        return at + 1, people
+    if word.text in study.known or word.text in study.names:
+        return at + 1, frozenset()
+    if following is not None and following.text not in study.known and (people := roster.cut_apart(word, following)):
+        return at + 2, people
+    return at + 1, roster.mistyped(word, first_names=first_names)
+
+
+def _could_be_surname(study: Study, at: int) -> bool:
+    """A word that is also a common name, a common word or a place takes more to be the name of a person of the roster."""
+    word = study.words[at]
+    if at in study.in_places:
+        return False
+    if word.text in study.common or word.text in study.known:
+        return word.capital and not word.first
+    return word.text not in study.names or word.capital or bool(study.near("relation.kin", at - KIN_REACH, at))
+
+
+def _is_accused(study: Study, at: int) -> bool:
+    """ "Beatriz cobra", "ramos avisa": what helpers of traffickers do. More would strike readers out for a victim's first name."""
+    word = study.words[at]
+    told = study.near(("relation.facilitator", "relation.protector"), at + 1, at + 2)
+    return bool(told) and word.text not in study.common and at not in study.in_places and _joined(study, at + 1)
+
+
 def _near_titles(study: Study, offices: Sequence[Office]) -> set[int]:
-    """Words close to a title or office, or all words of the answer to "who must not hear of this"."""
+    """Words close to a title, an office, an NGO or a warning, or all words of the answer to "who must not hear of this"."""
     if study.asked is Asked.WHO_NOT:
         return set(range(len(study.words)))
     in_place = {i for first, (last, _) in study.places.items() if _is_plainly_place(study, first, last) for i in range(first, last)}
-    titles = [(o.first, o.last) for o in offices] + [(f.first, f.last) for f in study.where(lambda c: c in ("title", "courtesy"))]
+    titles = [(o.first, o.last) for o in offices] + [(f.first, f.last) for f in study.where(lambda c: c in _POINTERS)]
     near: set[int] = set()
     for first, last in titles:
         before = range(max(0, first - _BEFORE_TITLE), first)

@@ -48,6 +48,11 @@ class Study:
     def stops(self) -> tuple[int, ...]:
         return stops(self.words)
 
+    @cached_property
+    def in_places(self) -> frozenset[int]:
+        """Every word of a place's name."""
+        return frozenset(at for first, (last, _) in self.places.items() for at in range(first, last))
+
     def near(self, prefix: str | tuple[str, ...], first: int, last: int) -> list[Found]:
         """What was found beginning with one of the words [first, last); `prefix` of the code, or several."""
         return [f for at in range(max(first, 0), last) for f in self._by_word.get(at, ()) if f.code.startswith(prefix)]
