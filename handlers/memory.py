@@ -18,7 +18,7 @@ class StateError(Exception):
 
 
 class Safety(StrEnum):
-    """Who else sees this phone. `silent` = the source sent 9: nothing is ever said again."""
+    """Who else sees this phone, the least careful first. `silent` = the source asked for silence: nothing is ever said again."""
 
     UNKNOWN = "unknown"
     OWN = "own"
@@ -69,6 +69,8 @@ class State:
     """There is something for a case."""
     told: bool = False
     """And in this sitting: before it, whoever writes is asked nothing about a case (R2)."""
+    spoken: bool = False
+    """And something plainly about a case: before it, no answer that waits goes to a phone that others may see."""
     place_known: bool = False
     today: bool | None = None
     sealed: bool = False
@@ -110,6 +112,7 @@ class State:
             unanswered=_int(obj, "unanswered"),
             tip=_bool(obj, "tip"),
             told=_bool(obj, "told"),
+            spoken=_bool(obj, "spoken"),
             place_known=_bool(obj, "place_known"),
             today=None if obj["today"] is None else _bool(obj, "today"),
             sealed=_bool(obj, "sealed"),

@@ -66,6 +66,10 @@ def following(state: State, *, awake: bool) -> Phrase:
         return QUESTIONS[question]
     if state.said & CLOSINGS:
         return Phrase.ENOUGH
+    return closing(awake=awake)
+
+
+def closing(*, awake: bool) -> Phrase:
     return Phrase.WAITING if awake else Phrase.NOBODY_AWAKE
 
 

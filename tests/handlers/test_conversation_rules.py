@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from handlers.phrases import ASKS, SLOTS, Phrase
 from tests.handlers.transcripts import FOUND, START_MS, heard
 from translations.phrases import Catalog
 from triage.sensitive import Sensitive
-from triage.tip import Asked
+from triage.tip import Asked, Urgency
 
 patient = settings(deadline=None)
 PLAN = Plan("Wednesday 14:00", awake=True)
@@ -162,22 +163,156 @@ def test_r3_after_nine_always_silence_and_the_tips_still_come_in(before: list[St
 
 
 def test_r3_a_one_digit_age_is_told_apart_from_nine() -> None:
-    state, _ = advance(asking(Phrase.Q_AGE), heard("nine", "age"), START_MS + 1, PLAN)
-    assert state.safety is Safety.UNKNOWN
-    assert Asked.AGE in state.answered
+    for text in ("nine", "nueve", "9 years", "tiene 9 años"):
+        state, _ = advance(asking(Phrase.Q_AGE), heard(text, "age"), START_MS + 1, PLAN)
+        assert state.safety is Safety.UNKNOWN
+        assert Asked.AGE in state.answered
 
 
-@pytest.mark.parametrize(
-    ("text", "safety"), [("1", Safety.OWN), ("2", Safety.SHARED), ("3", Safety.BORROWED), ("no", Safety.SHARED), ("yes", Safety.OWN)]
-)
-def test_r3_the_phone(text: str, safety: Safety) -> None:
-    assert advance(asking(Phrase.Q_PHONE), heard(text), START_MS + 1, PLAN)[0].safety is safety
+@pytest.mark.parametrize("phrase", PUT)
+@pytest.mark.parametrize("text", ["9 gracias", "9 stop", "99", "stop", "stop texting me", "ya no escriban el viene"])
+def test_r3_silence_is_heard_in_words_too(phrase: Phrase, text: str) -> None:
+    state, turn = advance(asking(phrase), heard(text), START_MS + 1, PLAN)
+    assert (turn.say, turn.tip, turn.hears, state.safety, state.asking) == ((), True, False, Safety.SILENT, None)
+    assert advance(state, heard("hello?"), START_MS + 2, PLAN)[1].say == ()
 
 
-@pytest.mark.parametrize("text", ["0", "4", "my boss sees it", "x"])
-def test_r3_a_skipped_or_unclear_phone_stays_unknown(text: str) -> None:
-    state, turn = advance(asking(Phrase.Q_PHONE), heard(text), START_MS + 1, PLAN)
-    assert (state.safety, Asked.PHONE in state.answered, len(turn.say)) == (Safety.UNKNOWN, True, 1)
+@pytest.mark.parametrize("text", ["no contesten, el lee mi telefono, estoy encerrada en Puerto Lago", "dont answer he reads my phone"])
+def test_r3_a_tip_that_asks_for_silence_is_a_tip(text: str) -> None:
+    state, turn = advance(State(), heard(text, "outside"), START_MS, PLAN)
+    assert (turn.say, turn.tip, state.safety) == ((), True, Safety.SILENT)
+
+
+@pytest.mark.parametrize("text", ["nine", "9 gracias", "99", "stop"])
+def test_r3_silence_alone_makes_no_case(text: str) -> None:
+    state, turn = advance(State(), heard(text), START_MS, PLAN)
+    assert (turn.say, turn.tip, state.safety) == ((), False, Safety.SILENT)
+
+
+NOT_NOW = ["not now please", "no puedo escribir ahora", "cant talk he is here"]
+
+
+@pytest.mark.parametrize("text", NOT_NOW)
+@pytest.mark.parametrize("phrase", [p for p in PUT if ASKS[p] is not Asked.PHONE])
+def test_r3_not_now_in_words_and_the_question_comes_later(phrase: Phrase, text: str) -> None:
+    state, turn = advance(asking(phrase), heard(text), START_MS + 1, PLAN)
+    assert [say.phrase for say in turn.say] == [Phrase.NOT_NOW]
+    assert (state.asking, state.today, state.safety) == (None, None, Safety.UNKNOWN)
+    assert ASKS[phrase] not in state.answered
+    assert phrase not in state.asked or ASKS[phrase] in (Asked.GOOD_TIME, Asked.TELL)
+
+
+@pytest.mark.parametrize("text", NOT_NOW)
+def test_r3_not_now_in_a_first_message_is_met_without_a_question(text: str) -> None:
+    _, turn = advance(State(), heard(text, "self danger"), START_MS, PLAN)
+    assert turn.tip
+    assert turn.say == (Say(Phrase.WAITING, {"time": "Wednesday 14:00"}),)
+    _, turn = advance(State(), heard(text, "self danger"), START_MS, Plan("08:00", awake=False))
+    assert turn.say == (Say(Phrase.NOBODY_AWAKE, {"time": "08:00"}),)
+
+
+def test_r3_later_is_a_no_to_does_today_matter() -> None:
+    _, turn = advance(asking(Phrase.Q_TODAY), heard("not now"), START_MS + 1, PLAN)
+    assert turn.today is False
+    assert Phrase.NOT_NOW not in [say.phrase for say in turn.say]
+
+
+PHONE_SAID = [
+    *[(text, Safety.OWN) for text in ("1", "1 si", "uno", "one", "1. only mine", "１")],
+    *[(text, Safety.SHARED) for text in ("2", "2 others", "2 otros lo ven", "others see it", "he checks it", "my boss sees it", "dos")],
+    *[(text, Safety.BORROWED) for text in ("3", "prestado", "3 prestado", "no es mio, es de mi jefe", "borrowed", "tres", "2 o 3")],
+    ("its my bosses phone", Safety.BORROWED),
+    *[
+        (text, Safety.SHARED)
+        for text in ("ok", "dale", "yes", "no", "4", "x", "?", "not now please", "1 no", "1 for all of us", "solo mio")
+    ],
+    ("0", Safety.UNKNOWN),
+    ("0 skip", Safety.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("text", "safety"), PHONE_SAID)
+@pytest.mark.parametrize("phrase", [Phrase.Q_PHONE, Phrase.F2_PHONE, Phrase.CHILD_PHONE])
+@pytest.mark.claim("T19")
+def test_r3_the_phone(phrase: Phrase, text: str, safety: Safety) -> None:
+    """What is neither a skip nor clear counts as shared."""
+    state, turn = advance(asking(phrase), heard(text), START_MS + 1, PLAN)
+    assert (state.safety, Asked.PHONE in state.answered, len(turn.say)) == (safety, True, 1)
+
+
+@patient
+@given(texts)
+@pytest.mark.claim("T19")
+def test_r3_the_phone_is_hers_by_an_explicit_1_alone(text: str) -> None:
+    state, _ = advance(asking(Phrase.Q_PHONE), heard(text), START_MS + 1, PLAN)
+    assert state.safety is not Safety.OWN or any(unicodedata.digit(c, None) == 1 for c in text)
+
+
+TOLD_OF_PHONE = [
+    ("dont worry he reads my phone", Safety.SHARED),
+    ("el lee mi telefono", Safety.SHARED),
+    ("no es mi telefono", Safety.BORROWED),
+    ("help, this is not my phone", Safety.BORROWED),
+]
+
+
+@pytest.mark.parametrize(("text", "safety"), TOLD_OF_PHONE)
+@pytest.mark.parametrize("before", [State(), asking(Phrase.Q_PLACE), replace(asking(Phrase.Q_AGE), safety=Safety.OWN)])
+@pytest.mark.claim("T19")
+def test_the_phone_told_at_any_time_is_never_taken_back(before: State, text: str, safety: Safety) -> None:
+    state, _ = advance(before, heard(text, "self help"), START_MS + 1, PLAN)
+    assert (state.safety, Asked.PHONE in state.answered) == (safety, True)
+    for later in ("1", "es mio", "my own phone"):
+        again = replace(state, asking=Phrase.Q_PHONE, asking_until_ms=START_MS + EXPIRY_MS)
+        assert advance(again, heard(later), START_MS + 2, PLAN)[0].safety is safety
+
+
+# Who hears a waiting answer
+
+
+def known(safety: Safety, *, self_: bool = True, spoken: bool = True) -> State:
+    """One who told something, 1 ms before START_MS + 1."""
+    return replace(State(), turns=3, tip=True, told=True, about_self=self_, spoken=spoken, safety=safety, last_ms=START_MS)
+
+
+@pytest.mark.parametrize("safety", [Safety.SHARED, Safety.UNKNOWN])
+@pytest.mark.claim("T19")
+def test_a_phone_that_others_may_see_hears_words_of_the_same_sitting_alone(safety: Safety) -> None:
+    def hears(text: str, tags: str = "", wait: int = 1, state: State | None = None) -> bool:
+        return advance(state or known(safety), heard(text, tags), START_MS + wait, PLAN)[1].hears
+
+    assert hears("did anybody read it?")
+    assert hears("I am in Puerto Lago", "place")
+    assert not hears("hello", "hello")
+    assert not hears("?")
+    assert not hears("")
+    assert not hears("1")
+    assert not hears("I am in Puerto Lago", "place", GAP_MS + 1)
+    fresh = advance(known(safety), heard("who is this", "hello"), START_MS + GAP_MS + 1, PLAN)[0]
+    for text in ("3", "1", "what is this", "who are you people and why do you write to this number"):
+        fresh, turn = advance(fresh, heard(text), START_MS + GAP_MS + 2, PLAN)
+        assert not turn.hears, text
+    assert hears("she is in Puerto Lago", "place", GAP_MS + 3, fresh)
+
+
+@pytest.mark.parametrize("safety", [Safety.BORROWED, Safety.SILENT])
+@pytest.mark.parametrize("self_", [True, False])
+@pytest.mark.claim("T19")
+def test_a_borrowed_phone_and_a_silent_one_hear_nothing(safety: Safety, self_: bool) -> None:
+    for text, tags in (("I am in Puerto Lago", "place"), ("1", ""), ("hello", "hello")):
+        assert not advance(known(safety, self_=self_), heard(text, tags), START_MS + 1, PLAN)[1].hears
+
+
+@pytest.mark.parametrize("wait", [1, GAP_MS + 1])
+@pytest.mark.parametrize("state", [known(Safety.OWN), known(Safety.UNKNOWN, self_=False), known(Safety.OWN, self_=False)])
+def test_whose_phone_is_safe_or_who_told_of_others_hears_with_any_message(state: State, wait: int) -> None:
+    for text, tags in (("hello", "hello"), ("?", ""), ("I am in Puerto Lago", "place")):
+        assert advance(state, heard(text, tags), START_MS + wait, PLAN)[1].hears
+
+
+def test_the_words_that_tell_of_the_phone_bring_no_answer_themselves() -> None:
+    assert not advance(known(Safety.OWN), heard("no es mi telefono"), START_MS + 1, PLAN)[1].hears
+    assert not advance(asking(Phrase.Q_PHONE), heard("prestado"), START_MS + 1, PLAN)[1].hears
 
 
 @pytest.mark.parametrize(("text", "today"), [("1", True), ("2", False), ("3", None), ("0", None), ("perhaps", None), ("no", False)])
@@ -440,10 +575,40 @@ def test_no_words_of_the_source_are_kept(told: list[Step]) -> None:
 
 @patient
 @given(st.text(st.characters(categories=["L"]), min_size=2, max_size=80), tags)
-def test_a_first_message_of_words_is_a_tip_and_a_greeting_is_none(text: str, found: str) -> None:
-    state, turn = advance(State(), heard(text, found), START_MS, PLAN)
-    assert turn.tip is state.tip is ("hello" not in found.split())
+def test_a_first_message_of_words_is_a_tip_and_a_greeting_or_what_is_not_ours_is_none(text: str, found: str) -> None:
+    message = heard(text, found)
+    state, turn = advance(State(), message, START_MS, PLAN)
+    what = message.assessment
+    outside = what.urgency is Urgency.SPAM or (what.urgency is Urgency.OUT_OF_SCOPE and bool(what.reasons))
+    not_ours = outside and not set(found.split()) - {"spam", "outside", "wordless", "help", "danger", "soon", "wish"}
+    assert turn.tip is state.tip is not ("hello" in found.split() or not_ours)
     assert len(turn.say) == 1
+
+
+@pytest.mark.parametrize("found", ["spam", "outside"])
+def test_what_is_not_ours_is_asked_back_first_and_belongs_to_the_case_if_a_tip_follows(found: str) -> None:
+    state, turn = advance(State(), heard("Hi Anna bring the keys", found), START_MS, PLAN)
+    assert ([say.phrase for say in turn.say], turn.tip, state.tip) == ([Phrase.F5], False, False)
+    after, turn = advance(state, heard("my sister is locked in", "kind"), START_MS + 1, PLAN)
+    assert turn.tip
+    assert advance(after, heard("Hi Anna", found), START_MS + 2, PLAN)[1].tip
+    assert advance(state, heard("I am afraid to tell", found), START_MS + 1, PLAN)[1].tip, "words in answer are a tip"
+
+
+@pytest.mark.parametrize("evidence", ["place", "name", "age", "kind", "child", "mentioned", "self", "vessel"])
+@pytest.mark.parametrize("found", ["spam", "outside"])
+def test_any_evidence_makes_a_tip_of_what_looks_like_none(found: str, evidence: str) -> None:
+    assert advance(State(), heard("earn 500 a day", f"{found} {evidence}"), START_MS, PLAN)[1].tip
+
+
+def test_a_text_without_a_word_that_triage_knows_is_a_tip() -> None:
+    assert advance(State(), heard("\U0001f642", "wordless"), START_MS, PLAN)[1].tip
+
+
+@pytest.mark.parametrize(("found", "held_"), [("mentioned wish", True), ("name wish", True), ("mentioned", False), ("wish", False)])
+def test_r4_who_must_not_hear_of_it_is_not_asked_of_one_who_said_it(found: str, held_: bool) -> None:
+    state, _ = advance(State(), heard("they keep girls there, the police must not know", f"kind {found}"), START_MS, PLAN)
+    assert (Asked.WHO_NOT in state.answered) is held_
 
 
 @pytest.mark.parametrize("text", ["1", "0", "9", "?", "", " ", "\ufffd"])

@@ -140,7 +140,7 @@ async def test_silence_asked_for_in_words_keeps_the_tip(tmp_path: Path) -> None:
         await line.later(3600)
         assert line.outbox.sent == []
         read = [part["text"] for part in await line.read(case_id, identity) if part["kind"] == "message"]
-        assert read == [text, "me van a matar"]
+        assert read == [text, "We read it.", "me van a matar"]
 
 
 async def test_an_advert_makes_no_case_and_belongs_to_the_one_that_follows(tmp_path: Path) -> None:

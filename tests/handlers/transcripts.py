@@ -28,6 +28,7 @@ from triage.tip import (
     Of,
     Official,
     PlaceMention,
+    Reason,
     Relation,
     Urgency,
 )
@@ -66,7 +67,9 @@ FOUND: Mapping[str, Callable[[Assessment], Assessment]] = {
     "danger": lambda a: replace(a, urgency=Urgency.DANGER_NOW),
     "soon": lambda a: replace(a, urgency=Urgency.TIME_CRITICAL),
     "spam": lambda a: replace(a, urgency=Urgency.SPAM),
-    "outside": lambda a: replace(a, urgency=Urgency.OUT_OF_SCOPE),
+    "outside": lambda a: replace(a, urgency=Urgency.OUT_OF_SCOPE, reasons=(Reason("out.chat", "pizza", 0, 5, Of.ORIGINAL),)),
+    "wordless": lambda a: replace(a, urgency=Urgency.OUT_OF_SCOPE),
+    "wish": lambda a: replace(a, wish=True),
     "hello": lambda a: replace(a, greeting=True, urgency=Urgency.OUT_OF_SCOPE),
     "vessel": lambda a: replace(a, vessel=True),
     "kind": lambda a: replace(a, kinds=(Kind.FORCED_LABOUR,)),
@@ -109,7 +112,7 @@ class Player:
         self.plan = Plan("14:00", awake=True)
         self.now_ms = START_MS
         self.state = State()
-        self.turn = Turn((), tip=False, settled=False, today=None)
+        self.turn = Turn((), tip=False, settled=False, today=None, hears=False)
 
     def lines(self, text: str) -> Iterator[Line]:
         for number, raw in enumerate(text.splitlines(), 1):
