@@ -6,6 +6,7 @@ https://www.twilio.com/docs/messaging/guides/webhook-request, https://www.twilio
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,11 @@ EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 200
-MAX_NAME = 64
-"""Bound of an address or a message id."""
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
+SENDER = re.compile(r"\+[0-9]{7,15}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
+"""A number, a short code, or an alphanumeric sender.
+The signature joins names and values without separators, so that a captured request signs just as well when it is cut elsewhere
+(`MessageSid` = "SM…NumMedia0"): only a form that nothing can hang on to tells a replay from a new message or another address."""
 
 Items = Sequence[tuple[str, str]]
 
@@ -64,8 +68,9 @@ def parse_form(body: bytes) -> Items | Refused:
 class TwilioWebhook:
     """Verifies and reads the form that Twilio posts for each incoming text message."""
 
-    def __init__(self, auth_token: Sensitive[str], public_url: str, number: str) -> None:
+    def __init__(self, account_sid: str, auth_token: Sensitive[str], public_url: str, number: str) -> None:
         """`public_url` is what Twilio calls, without a path: behind a proxy it is not what the request says of itself."""
+        self._account_sid = account_sid
         self._validator = RequestValidator(auth_token.reveal())
         self._public_url = public_url.rstrip("/")
         self._number = number
@@ -77,10 +82,12 @@ class TwilioWebhook:
         form = _Form(items)
         sid, sender, to = form.only("MessageSid"), form.only("From"), form.only("To")
         body = form.only("Body", missing="")
-        if not sid or not sender or to is None or body is None or max(len(sid), len(sender)) > MAX_NAME:
+        if sid is None or sender is None or to is None or body is None:
             return Refused.UNREADABLE
         if to != self._number:
             return Refused.NOT_FOR_US
+        if form.only("AccountSid") != self._account_sid or not MESSAGE_SID.fullmatch(sid) or not SENDER.fullmatch(sender):
+            return Refused.UNREADABLE
         return Inbound(CHANNEL, Sensitive(address_of(sender)), Sensitive(body), sid, received)
 
 

@@ -85,7 +85,7 @@ async def test_a_body_above_64_kib_is_not_read_to_its_end(app: Starlette, databa
 
 @pytest.mark.claim("T15")
 async def test_the_log_tells_that_and_why_and_never_what(app: Starlette, capsys: pytest.CaptureFixture[str]) -> None:
-    body, headers = signed_form(PUBLIC + TWILIO_PATH, PRACTICE_TOKEN, incoming(SOURCE, NUMBER, WORDS, MessageSid="SM1"))
+    body, headers = signed_form(PUBLIC + TWILIO_PATH, PRACTICE_TOKEN, incoming(SOURCE, NUMBER, WORDS, MessageSid="SM" + "1" * 32))
     async with client(app) as twilio:
         for token in (headers, headers, {}):
             await twilio.post(TWILIO_PATH, content=body, headers=token)

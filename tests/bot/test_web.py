@@ -22,7 +22,7 @@ from storage.desk_store import DeskReads
 from storage.engine import Database
 from storage.intake import SqlIntake
 from tests.databases import SetClock
-from tests.peers.twilio import PRACTICE_TOKEN, incoming, signed_form
+from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, incoming, signed_form
 from tests.storage.rows import count
 from triage.sensitive import Sensitive
 
@@ -39,7 +39,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> WebKeys:
 
 def web(database: Database, intake: Intake, keys: WebKeys, clock: SetClock) -> Starlette:
     acceptor = Acceptor(intake, keys, clock, SystemEntropy())
-    webhook = TwilioWebhook(Sensitive(PRACTICE_TOKEN), PUBLIC, NUMBER)
+    webhook = TwilioWebhook(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), PUBLIC, NUMBER)
     routes = [*Health(DeskReads(database, clock), acceptor).routes(), *TwilioRoute(webhook, acceptor).routes()]
     return application(routes, ["line.example.org"])
 
@@ -49,7 +49,8 @@ def client(app: Starlette, base: str = PUBLIC) -> httpx.AsyncClient:
 
 
 async def post(to: httpx.AsyncClient, sid: str, token: str = PRACTICE_TOKEN) -> httpx.Response:
-    body, headers = signed_form(PUBLIC + TWILIO_PATH, token, incoming(SOURCE, NUMBER, "hola", MessageSid=sid))
+    """`sid`: its first characters."""
+    body, headers = signed_form(PUBLIC + TWILIO_PATH, token, incoming(SOURCE, NUMBER, "hola", MessageSid=sid.ljust(34, "0")))
     return await to.post(TWILIO_PATH, content=body, headers=headers)
 
 

@@ -28,7 +28,7 @@ from handlers.text import (
     sms_parts,
     sms_units,
 )
-from tests.peers.twilio import incoming, signed_form
+from tests.peers.twilio import PRACTICE_SID, incoming, signed_form
 from triage.sensitive import Sensitive
 from triage.tip import Inbound
 
@@ -37,7 +37,7 @@ URL, PATH = "https://line.example.org", "/twilio/message"
 LINE, SOURCE = "+15005550006", "+34612345678"
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
-WEBHOOK = TwilioWebhook(Sensitive(TOKEN), URL, LINE)
+WEBHOOK = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), URL, LINE)
 
 
 def read(fields: dict[str, str], url: str = URL + PATH, token: str = TOKEN) -> Inbound | Refused:
@@ -106,6 +106,62 @@ def test_a_message_without_its_address_or_id_is_unreadable(name: str) -> None:
     if name != "To":
         assert read(fields | {name: ""}) is Refused.UNREADABLE
         assert read(fields | {name: "x" * 65}) is Refused.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("MessageSid", "SM" + "0" * 31),
+        ("MessageSid", "SM" + "0" * 33),
+        ("MessageSid", "SM" + "0" * 31 + "G"),
+        ("MessageSid", "SM" + "0" * 32 + "\n"),
+        ("MessageSid", "AC" + "0" * 32),
+        ("From", "whatsapp:" + SOURCE),
+        ("From", SOURCE + "FromCity"),
+        ("From", SOURCE + "\n"),
+        ("From", "+123456"),
+        ("From", ""),
+        ("From", "é"),
+        ("From", "+３４６１２３４５６７８"),
+        ("From", "TwelveLetter"),
+        ("AccountSid", "AC" + "0" * 32),
+        ("AccountSid", ""),
+    ],
+)
+def test_an_id_sender_or_account_of_another_form_is_unreadable(field: str, value: str) -> None:
+    assert read(incoming(SOURCE, LINE, "hello", **{field: value})) is Refused.UNREADABLE
+
+
+@pytest.mark.parametrize("sender", [SOURCE, "+1234567", "262626", "Harbour 1"])
+def test_numbers_short_codes_and_names_are_senders(sender: str) -> None:
+    message = read(incoming(sender, LINE, "hello", MessageSid="MM" + "0f" * 16))
+    assert isinstance(message, Inbound)
+    assert message.address.reveal() == sender
+
+
+def _moved(fields: dict[str, str], to: str, *cut: str) -> dict[str, str]:
+    """The same signed letters, cut elsewhere: the fields `cut` hang on the value of `to`."""
+    gone = [(name, fields[name]) for name in cut]
+    return {**{name: value for name, value in fields.items() if name not in cut}, to: fields[to] + "".join(map("".join, gone))}
+
+
+@pytest.mark.claim("T14")
+@pytest.mark.parametrize(
+    ("to", "cut"),
+    [
+        ("MessageSid", ["NumMedia"]),
+        ("From", ["FromCity", "FromCountry", "FromState", "FromZip"]),
+        ("AccountSid", ["ApiVersion"]),
+        ("From", ["FromCity"]),
+    ],
+)
+def test_a_captured_form_that_is_cut_elsewhere_is_no_new_message(to: str, cut: list[str]) -> None:
+    fields = incoming(SOURCE, LINE, "hello", FromCity="")
+    _, headers = signed_form(URL + PATH, TOKEN, fields)
+    replay = _moved(fields, to, *cut)
+    _, signed = signed_form(URL + PATH, TOKEN, replay)
+    assert signed[SIGNATURE_HEADER] == headers[SIGNATURE_HEADER], "the signature cannot tell them apart"
+    assert read(replay) is Refused.UNREADABLE
 
 
 def test_a_picture_without_words_is_a_message() -> None:
