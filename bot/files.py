@@ -17,8 +17,9 @@ class VettersError(ValueError):
     """The file of pinned vetters cannot be used. One sentence, without a name."""
 
 
-def load_vetters(path: Path) -> Vetters:
-    """JSON {"one_house": bool, "vetters": [{"name", "agency", "verify": base64 Ed25519}]}. Raises VettersError."""
+def load_vetters(path: Path, *, practice: bool = False) -> Vetters:
+    """JSON {"one_house": bool, "vetters": [{"name", "agency", "verify": base64 Ed25519}]}. `practice`: they vouch for practice cards.
+    Raises VettersError."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         listed = [(str(v["verify"]), str(v["agency"])) for v in fields["vetters"]]
@@ -31,7 +32,7 @@ def load_vetters(path: Path) -> Vetters:
         raise VettersError("the vetters file needs at least two vetters, each key once")
     if not one_house and len(set(agencies.values())) < 2:
         raise VettersError('all vetters are of one agency: add one from outside, or say "one_house": true')
-    return Vetters(keys, agencies, one_house)
+    return Vetters(keys, agencies, one_house, practice)
 
 
 def load_lexicons() -> tuple[Lexicon, ...]:

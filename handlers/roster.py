@@ -21,11 +21,12 @@ MOST_JUDGED = 100_000
 @dataclass(frozen=True, slots=True)
 class Vetters:
     """The pinned vetters. `keys`, `agencies`: key fingerprint -> public key, agency. `one_house`: a line of one NGO says so in its file,
-    and then two signatures may come from one agency."""
+    and then two signatures may come from one agency. `practice`: they vouch for practice cards, and for no others."""
 
     keys: Mapping[str, str]
     agencies: Mapping[str, str]
     one_house: bool
+    practice: bool = False
     judged: dict[tuple[object, ...], Member | None] = field(default_factory=dict, compare=False, repr=False)
     """What each sealed card came to, so that the same bytes are opened and verified once. A worker's memory alone holds it."""
 
@@ -54,13 +55,15 @@ class CardRefused(Exception):
 
 
 def judge(signed: SignedCard, vetters: Vetters) -> Member:
-    """A card with two vetters' signatures. Raises CardRefused."""
+    """A card with two vetters' signatures, of a practice line or a real one as the vetters are. Raises CardRefused."""
     try:
         card = parse_card(signed.card)
         names = vetters.signatures(signed, card.verify_key)
         fingerprint(card.verify_key)
     except (CardError, KeyFormatError):
         raise CardRefused("the card cannot be read") from None
+    if card.practice is not vetters.practice:
+        raise CardRefused("practice cards are for a practice line, and no others are")
     if not names:
         raise CardRefused("the card lacks signatures by two pinned vetters of different agencies, neither of them its holder")
     return Member(Person(card, names), signed.fingerprint())

@@ -135,6 +135,23 @@ def test_a_line_of_one_house_takes_two_of_it_and_still_not_one() -> None:
             judge(card, house)
 
 
+@pytest.mark.claim("T5")
+def test_a_practice_card_is_for_a_practice_line_and_no_other_is() -> None:
+    practice = replace(VETTERS, practice=True, judged={})
+    invented = signed(ANN.seed, BOB.seed, card=replace(CARD, practice=True))
+    assert judge(invented, practice).card.practice
+    for card, vetters in ((invented, VETTERS), (signed(ANN.seed, BOB.seed), practice)):
+        with pytest.raises(CardRefused, match="practice"):
+            judge(card, vetters)
+
+
+@pytest.mark.claim("T5")
+def test_a_practice_card_in_a_real_lines_table_is_nobody(keys: WorkerKeys) -> None:
+    invented = row(keys, signed(ANN.seed, BOB.seed, card=replace(CARD, practice=True)))
+    assert read_member(invented, keys, VETTERS) is None
+    assert read_member(invented, keys, replace(VETTERS, practice=True, judged={})) is not None
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> WorkerKeys:
     make_secrets(tmp_path / "secrets", secrets.token_bytes)
