@@ -13,15 +13,26 @@ from dataclasses import dataclass, field
 
 from desk.ports import DeskStore
 from routing.fields import is_id
+from sealing.rows import PersonRow
 from sealing.signing import KeyFormatError, Use, verify
 
 CHALLENGE_MS = 120_000
+ACTIVE = "active"
 SESSION_MS = 8 * 3_600_000
 MOST_SESSIONS = 10_000
 
 
 def challenge_tag(challenge: str) -> str:
     return hashlib.sha256(b"tipline challenge\0" + challenge.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """`verify_key`: the key that logged in."""
+
+    person: str
+    verify_key: str
+    expires: int
 
 
 @dataclass(slots=True)
@@ -31,13 +42,13 @@ class Access:
     store: DeskStore
     origins: frozenset[str]
     now_ms: Callable[[], int]
-    _sessions: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _sessions: dict[str, _Session] = field(default_factory=dict)
 
     async def challenge(self, person: str) -> str:
-        """Every name gets one, so that asking tells nobody who is on the roster."""
+        """Every name gets one, at the same cost, so that asking tells nobody who is on the roster. No stranger's name is kept."""
         made = secrets.token_urlsafe(32)
-        if is_id(person) and await self.store.person(person) is not None:
-            await self.store.save_challenge(challenge_tag(made), person, self.now_ms() + CHALLENGE_MS)
+        known = is_id(person) and await self.store.person(person) is not None
+        await self.store.save_challenge(challenge_tag(made), person if known else "", self.now_ms() + CHALLENGE_MS)
         return made
 
     async def login(self, body: bytes, signature: bytes) -> str | None:
@@ -52,28 +63,35 @@ class Access:
             return None  # no name of ours, and nothing that a database would take
         made_for = await self.store.take_challenge(challenge_tag(challenge), self.now_ms())
         row = await self.store.person(person)
-        if not fits or row is None or made_for != person or row.status != "active":
+        if not fits or row is None or made_for != person or row.status != ACTIVE:
             return None
         try:
             if not verify(row.verify_key, Use.LOGIN, body, signature):
                 return None
         except KeyFormatError:
             return None
-        return self._open_session(person)
+        return self._open_session(row)
 
-    def person(self, authorization: str) -> str | None:
-        """Whose token this is, while it lives."""
+    async def person(self, authorization: str) -> str | None:
+        """Whose token this is, while it lives and the person is what he was at the login: active, with the key that signed it. A session
+        that once was not is over, whatever the row says later."""
         scheme, _, token = authorization.partition(" ")
         held = self._sessions.get(_hash(token)) if scheme == "Bearer" else None
-        return held[0] if held is not None and held[1] > self.now_ms() else None
+        if held is None or held.expires <= self.now_ms():
+            return None
+        row = await self.store.person(held.person)
+        if row is None or row.status != ACTIVE or row.verify_key != held.verify_key:
+            self._sessions.pop(_hash(token), None)
+            return None
+        return held.person
 
-    def _open_session(self, person: str) -> str:
+    def _open_session(self, row: PersonRow) -> str:
         now = self.now_ms()
-        self._sessions = {key: held for key, held in self._sessions.items() if held[1] > now}
+        self._sessions = {key: held for key, held in self._sessions.items() if held.expires > now}
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
         token = secrets.token_urlsafe(32)
-        self._sessions[_hash(token)] = (person, now + SESSION_MS)
+        self._sessions[_hash(token)] = _Session(row.id, row.verify_key, now + SESSION_MS)
         return token
 
 

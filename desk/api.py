@@ -57,7 +57,7 @@ class Desk:
 
     def _for_person(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
-            person = self.access.person(request.headers.get("authorization", ""))
+            person = await self.access.person(request.headers.get("authorization", ""))
             return _refuse(401, "log in again") if person is None else await handler(request, person)
 
         return guarded
@@ -132,10 +132,14 @@ class Desk:
 
     async def _handout(self, request: Request, person: str) -> Response:
         act_id = request.path_params["id"]
-        handout = await self.store.take_handout(act_id, person) if ID.fullmatch(act_id) else None
-        if handout is None:
+        if not ID.fullmatch(act_id):
+            return _refuse(410, "no such act")
+        handout = await self.store.take_handout(act_id, person)
+        if handout is not None:
+            return _json({"sealed": _b64(handout.sealed)})
+        if await self.store.acting(act_id, person):
             return JSONResponse({}, 202, NO_STORE)
-        return _json({"sealed": _b64(handout.sealed)})
+        return _refuse(410, "no such act")  # dropped unanswered, as the person's card holds no more; fetched before; or never there
 
 
 async def read_json(request: Request) -> Mapping[str, object] | None:

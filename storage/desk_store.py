@@ -56,17 +56,16 @@ class DeskReads:
             return await transaction.one(tables.person, PersonRow, tables.person.c.id == id)
 
     async def save_challenge(self, tag: str, person_id: str, expires: int) -> None:
-        """`expires` in ms; `person_id` "" = nobody's. A tag that is there already keeps its person. The expired go, and the oldest of too
-        many: of one person's, and of all."""
+        """`expires` in ms; `person_id` "" = nobody's. A tag that is there already keeps its person. Of too many the oldest go: of one
+        person's, and of all, where nobody's go first, so that a flood of made-up names keeps no person out."""
         column = tables.challenge.c
-        others = select(column.tag).where(column.tag != tag).order_by(column.expires.desc())
-        theirs = others.where(column.person_id == person_id) if person_id else others
+        others = select(column.tag).where(column.tag != tag).order_by((column.person_id != "").desc(), column.expires.desc())
+        theirs = others.where(column.person_id == person_id).offset((MOST_CHALLENGES_EACH if person_id else MOST_CHALLENGES) - 1)
         async with self._database.begin() as transaction:
             insert = transaction.insert(tables.challenge).values(tag=tag, person_id=person_id, expires=expires)
             await transaction.run(insert.on_conflict_do_nothing())
-            await transaction.run(delete(tables.challenge).where(column.expires <= self._clock.now_ms(), column.tag != tag))
-            for kept, most in ((theirs, MOST_CHALLENGES_EACH if person_id else MOST_CHALLENGES), (others, MOST_CHALLENGES)):
-                await transaction.run(delete(tables.challenge).where(column.tag.in_(kept.offset(most - 1))))
+            for too_many in (theirs, others.offset(MOST_CHALLENGES - 1)):
+                await transaction.run(delete(tables.challenge).where(column.tag.in_(too_many)))
 
     async def take_challenge(self, tag: str, now: int) -> str | None:
         """The person it was made for, once; None when it is unknown, used or too old."""

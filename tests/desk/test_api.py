@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from bot.web import application
 from desk.access import CHALLENGE_MS, SESSION_MS, Access
@@ -133,7 +134,9 @@ async def test_asking_for_a_challenge_tells_nobody_who_is_on_the_roster(database
         ana = await desk.enrol()
         known, unknown = await desk.challenge(ana.id), await desk.challenge(an_id())
         assert len(known) == len(unknown)
-        assert await count(database, tables.challenge) == 1
+        async with database.begin(reading=True) as transaction:
+            kept = list((await transaction.run(select(tables.challenge.c.person_id))).scalars())
+        assert sorted(kept) == ["", ana.id], "one row each, and none of what a stranger wrote"
         assert (await desk.client.post("/desk/challenge", json={})).status_code == 400
 
 
@@ -141,6 +144,64 @@ async def test_whoever_is_not_active_is_not_let_in(database: Database, clock: Se
     async with serving(database, clock) as desk:
         gone = await desk.enrol("suspended")
         assert (await desk.client.post("/desk/login", json=gone.login(await desk.challenge(gone.id)))).status_code == 403
+
+
+async def change(database: Database, who: Somebody, **columns: object) -> None:
+    async with database.begin() as transaction:
+        await transaction.run(tables.person.update().where(tables.person.c.id == who.id).values(**columns))
+
+
+@pytest.mark.claim("T28")
+@pytest.mark.parametrize("changed", [{"status": "suspended"}, {"verify_key": signing.generate()[1]}])
+async def test_a_session_is_over_when_its_person_is_no_more_what_he_was(
+    database: Database, clock: SetClock, changed: dict[str, object]
+) -> None:
+    async with serving(database, clock) as desk:
+        ana, bela = await desk.enrol(), await desk.enrol()
+        case = await desk.offered(ana)
+        hers, his = await desk.enter(ana), await desk.enter(bela)
+        await leave_handout(database, ana.id, act := an_id())
+        async with SqlStore(database).begin() as tx:
+            before = await tx.person(ana.id)
+        assert before is not None
+        await change(database, ana, **changed)
+        for path in ("/desk/cases", f"/desk/cases/{case.case_id}", f"/desk/acts/{act}"):
+            assert (await desk.client.get(path, headers=hers)).status_code == 401, path
+        assert (await desk.client.post("/desk/acts", json=an_act(case.case_id), headers=hers)).status_code == 401
+        assert await count(database, tables.act) == 0
+        assert await count(database, tables.handout) == 1
+        assert (await desk.client.get("/desk/cases", headers=his)).status_code == 200
+        await change(database, ana, status=before.status, verify_key=before.verify_key)
+        assert (await desk.client.get("/desk/cases", headers=hers)).status_code == 401, "he logs in again"
+
+
+async def test_a_session_of_a_removed_person_is_over(database: Database, clock: SetClock) -> None:
+    async with serving(database, clock) as desk:
+        session = await desk.enter(await desk.enrol())
+        async with database.begin() as transaction:
+            await transaction.run(tables.person.delete())
+        assert (await desk.client.get("/desk/cases", headers=session)).status_code == 401
+
+
+async def test_a_challenge_of_nobody_lets_nobody_in(database: Database, clock: SetClock) -> None:
+    async with serving(database, clock) as desk:
+        ana = await desk.enrol()
+        made = await desk.challenge(an_id())
+        for who in (ana, replace(ana, id="")):
+            assert (await desk.client.post("/desk/login", json=who.login(made))).status_code == 403
+
+
+async def test_an_act_that_the_worker_dropped_is_gone(database: Database, clock: SetClock) -> None:
+    async with serving(database, clock) as desk:
+        ana = await desk.enrol()
+        session, case = await desk.enter(ana), await desk.offered(ana)
+        act = an_act(case.case_id)
+        assert (await desk.client.post("/desk/acts", json=act, headers=session)).status_code == 202
+        assert (await desk.client.get(f"/desk/acts/{act['id']}", headers=session)).status_code == 202
+        async with SqlStore(database).begin() as tx:
+            await tx.drop_act(str(act["id"]))
+        answer = await desk.client.get(f"/desk/acts/{act['id']}", headers=session)
+        assert (answer.status_code, answer.json()) == (410, {"error": "no such act"})
 
 
 async def test_a_session_ends_by_time_and_with_its_process(database: Database, clock: SetClock) -> None:
@@ -179,7 +240,7 @@ async def test_somebody_elses_case_act_and_handout_are_as_if_they_were_not(datab
         assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content) == (404, b'{"error":"no such case"}')
         assert await count(database, tables.act) == 0
         assert (await desk.client.get(f"/desk/acts/{act}", headers=hers)).json() == {"sealed": b64(b"handout")}
-        assert (await desk.client.get(f"/desk/acts/{act}", headers=hers)).status_code == 202, "fetched once"
+        assert (await desk.client.get(f"/desk/acts/{act}", headers=hers)).status_code == 410, "fetched once"
 
 
 @pytest.mark.claim("T28")
@@ -208,7 +269,7 @@ async def test_names_that_no_database_takes_are_nobodys(database: Database, cloc
             assert (await desk.client.post("/desk/login", json=replace(ana, id=odd).login("made up"))).status_code == 403
             assert (await desk.client.post("/desk/login", json=ana.login(odd))).status_code == 403
         for path in ("/desk/cases/%00", "/desk/acts/%00"):
-            assert (await desk.client.get(path, headers=session)).status_code in (202, 404)
+            assert (await desk.client.get(path, headers=session)).status_code in (404, 410)
 
 
 async def test_a_database_that_is_away_is_answered_503(database: Database, clock: SetClock) -> None:

@@ -16,7 +16,7 @@ from storage.engine import Database
 from storage.queue import SqlQueue
 from storage.store import SqlStore
 from tests.databases import SetClock
-from tests.desk.test_api import Served, Somebody, an_act, b64, serving
+from tests.desk.test_api import Served, Somebody, an_act, b64, leave_handout, serving
 from tests.storage.rows import an_id, count
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
@@ -48,6 +48,7 @@ async def test_no_route_sets_a_cookie_or_may_be_kept_by_a_cache(database: Databa
     async with serving(database, clock) as desk:
         ana = await desk.enrol()
         session, case = await desk.enter(ana), await desk.offered(ana)
+        await leave_handout(database, ana.id, case.case_id)
         login = ana.login(await desk.challenge(ana.id))
         for method, path in OPEN + GUARDED:
             said = login if path == "/desk/login" else {"person": ana.id} if path == "/desk/challenge" else an_act(case.case_id)

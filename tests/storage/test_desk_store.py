@@ -7,10 +7,11 @@ import secrets
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from sealing.rows import ActRow, CaseState, DeskGrant, EpochRow, GrantState, Handout, Part, Purpose, StorageDown, TaskKind
 from storage import tables
-from storage.desk_store import DeskReads
+from storage.desk_store import MOST_CHALLENGES_EACH, DeskReads
 from storage.engine import Database
 from storage.queue import SqlQueue
 from storage.store import SEEN_DAYS, EpochMismatch, SqlStore
@@ -53,6 +54,53 @@ async def test_a_challenge_is_taken_once_and_in_time(database: Database, other: 
     await desk.save_challenge("late", "teal", clock.now)
     assert await desk.take_challenge("late", clock.now) is None
     assert await desk.take_challenge("unknown", clock.now) is None
+
+
+@pytest.mark.asyncio
+async def test_challenges_are_bounded_for_a_person_and_in_all(database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = DeskReads(database, clock)
+
+    async def saved(person: str, number: int) -> str:
+        await desk.save_challenge(tag := f"{person}-{number}", person, clock.now + 1000 + number)
+        return tag
+
+    async def left() -> list[str]:
+        async with database.begin(reading=True) as transaction:
+            return list((await transaction.run(select(tables.challenge.c.tag).order_by(tables.challenge.c.tag))).scalars())
+
+    for number in range(MOST_CHALLENGES_EACH + 2):
+        await saved("teal", number)
+    assert sorted(await left()) == sorted(f"teal-{n}" for n in range(2, MOST_CHALLENGES_EACH + 2))
+    heron = await saved("heron", 0)
+    assert heron in await left()
+    assert len(await left()) == MOST_CHALLENGES_EACH + 1
+
+    monkeypatch.setattr("storage.desk_store.MOST_CHALLENGES", MOST_CHALLENGES_EACH + 3)
+    for number in range(100, 110):
+        await saved("", number)
+    assert len(await left()) == MOST_CHALLENGES_EACH + 3
+    assert {heron, "-108", "-109"} < set(await left()), "nobody's go first, the oldest of them"
+    assert await desk.take_challenge("-109", clock.now) == ""
+    owl = await saved("owl", -500)
+    assert owl in await left(), "the newest is never the one that goes"
+
+
+@pytest.mark.asyncio
+@pytest.mark.claim("T28")
+async def test_an_act_is_under_way_until_its_handout_is_fetched_or_it_was_dropped(database: Database, clock: SetClock) -> None:
+    desk, act = DeskReads(database, clock), an_act()
+    assert not await desk.acting(act.id, act.person_id)
+    assert await desk.add_act(act)
+    assert await desk.acting(act.id, act.person_id)
+    assert not await desk.acting(act.id, an_id())
+    assert not await desk.acting(an_id(), act.person_id)
+    async with SqlStore(database).begin() as tx:
+        await tx.drop_act(act.id)
+        await tx.hand_out(Handout(act.id, act.person_id, b"sealed", clock.now + 10))
+    assert await desk.acting(act.id, act.person_id)
+    assert not await desk.acting(act.id, an_id())
+    assert await desk.take_handout(act.id, act.person_id) is not None
+    assert not await desk.acting(act.id, act.person_id)
 
 
 @pytest.mark.asyncio
