@@ -7,7 +7,7 @@ place, a name, an official, a kind, a danger, a child; it lifts nothing and call
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from triage import entities, mentions, officials
 from triage.kinds import COULD_INVOLVE_CHILD, child, child_reasons, kinds
@@ -30,6 +30,10 @@ _TOPICS = ("danger.", "sector.sex", "sector.women", "sector.fishing", "sector.be
 _NOT_SHOWN = ("official.", "child.yes", "relation.", "greeting")
 """Findings whose reasons depend on more than the words."""
 _LINK = re.compile(r"https?://|www\.|\bt\.me/|\bbit\.ly/|\bwa\.me/", re.IGNORECASE)
+_NOD = re.compile(r"[\s\U0001F44C-\U0001F44E\U0001F44B\U0001F642\U0001F60A\U0001F600\U0001F91D\u2705\u2764\ufe0f\U0001F3FB-\U0001F3FF]+\Z")
+"""Thumbs, waves, smiles, hearts, in all colours of skin."""
+_OF_PARCELS = ("danger.locked_in", "official.border_guard")
+"""What a false parcel service says too ("retenido en aduana")."""
 _MAP_LINK = re.compile(r"maps\.|/maps|goo\.gl|what3words|osm\.org|openstreetmap|waze", re.IGNORECASE)
 
 
@@ -53,12 +57,12 @@ def assess(
     if translation is not None:
         english = [lexicon for lexicon in lexicons if lexicon.language == "en"]
         studies.append(study(translation[:LONGEST], Of.TRANSLATION, asked, english, gazetteer, roster, houses))
-    offices = [officials.offices(s) for s in studies]
-    codes = {f.code for s in studies for f in s.found}
+    greeting = _is_greeting(original)
+    offices = [() if greeting else officials.offices(s) for s in studies]  # "are you the police?" implicates nobody
+    codes = {f.code for s, o in zip(studies, offices, strict=True) for f in _telling(s, o, greeting=greeting)}
     is_child = child(studies)
     found_kinds = kinds(codes, is_child)
     about_self = any(_about_self(s) for s in studies)
-    greeting = _only(original, "greeting")
     urgency = _urgency(original, codes, found_kinds, about_self=about_self, nothing=greeting or not _speaks(original))
     places = [p for s, o in zip(studies, offices, strict=True) for p in mentions.places(s, o)]
     names = [n for s, o in zip(studies, offices, strict=True) for n in mentions.names(s, o)]
@@ -89,14 +93,28 @@ def assess(
     )
 
 
+def _telling(study: Study, offices: Sequence[officials.Office], *, greeting: bool) -> Iterator[Found]:
+    """What tells of a crime: not the chief in "chief of police" (work), not the customs that hold a parcel behind a link."""
+    of_offices = {at for office in offices for at in range(office.first, office.last)}
+    parcel = bool(_LINK.search(study.text)) and bool(study.starting("spam."))
+    for found in study.found:
+        at_work = found.code == "sector.work" and of_offices.issuperset(range(found.first, found.last))
+        an_office = greeting and found.code.startswith(("official.", "rank.", "title"))
+        if not (at_work or an_office or (parcel and found.code in _OF_PARCELS)):
+            yield found
+
+
 def _speaks(study: Study) -> bool:
     return bool(study.words)
 
 
-def _only(study: Study, code: str) -> bool:
-    """Every word belongs to findings of this code."""
-    covered = {i for f in study.where(lambda c: c == code) for i in range(f.first, f.last)}
-    return bool(study.words) and len(covered) == len(study.words)
+def _is_greeting(study: Study) -> bool:
+    """Every word belongs to a greeting or a question about the line ("es la policía" is one only with a question mark); or a mere nod."""
+    if not study.words:
+        return bool(_NOD.fullmatch(study.text))
+    asks = "?" in study.text
+    covered = study.covered("greeting", "question.us") if asks else study.covered("greeting")
+    return len(covered) == len(study.words) and study.asked is not Asked.WHO_NOT
 
 
 def _all_ngos(study: Study) -> bool:
@@ -114,7 +132,9 @@ def _about_self(study: Study) -> bool:
     of_kin = {at - 1 for at in study.covered("kin")} | study.covered("kin")
     oneself = study.covered("self.word") - of_kin
     told = [f for f in study.starting("danger.", "help.", "indicator.", "kind.") if f.code != "help.for_other"]
-    return bool(study.starting("self.victim")) or any(not oneself.isdisjoint(range(f.first, f.last)) for f in told)
+    own_age = study.covered("self.age")
+    a_child = any(at in own_age and age < entities.ADULT for at, age in entities.ages(study))
+    return a_child or bool(study.starting("self.victim")) or any(not oneself.isdisjoint(range(f.first, f.last)) for f in told)
 
 
 def _urgency(original: Study, codes: set[str], found_kinds: Sequence[Kind], *, about_self: bool, nothing: bool) -> Urgency:
@@ -125,7 +145,7 @@ def _urgency(original: Study, codes: set[str], found_kinds: Sequence[Kind], *, a
     a_topic = serious or any(code.startswith(_TOPICS) for code in codes) or bool(original.places or original.people)
     other_topic = any(code.startswith("out.") for code in own) and (not asks or "small_help" in own)
     if not serious and (nothing or (other_topic and not a_topic)):
-        return Urgency.OUT_OF_SCOPE
+        return Urgency.SPAM if not nothing and _is_spam(original, own) else Urgency.OUT_OF_SCOPE
     confined = "danger.locked_in" in codes
     hurt = not codes.isdisjoint(("indicator.violence", "indicator.threats"))
     now = any(code.startswith("danger.") and code != "danger.locked_in" for code in codes)

@@ -43,10 +43,7 @@ class Office:
 
 
 def _agency_hits(study: Study) -> list[Found]:
-    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is none.
-
-    Nothing swallows the police: "policía de Puerto Lago" is of the police, "police of the port" may be.
-    """
+    """official.* and rank.* findings; of overlapping ones the longest (coast guard, not guard). A ship's captain is none."""
     vessel = any(f.code.startswith("vessel") for f in study.found)
     asked = study.asked is Asked.WHO_NOT
     hits = [
@@ -57,13 +54,22 @@ def _agency_hits(study: Study) -> list[Found]:
         or (f.code.startswith("captain.") and (not vessel or _is_bought(study, f)))
     ]
     longest: list[Found] = []
-    reach = 0
     for hit in hits:  # sorted by first word, longest first
-        police = hit.code == "official.police" and hit.last == hit.first + 1
-        if hit.last > reach or police or any(hit.first == k.first and hit.last == k.last for k in longest[-4:]):
+        if not any(_swallows(k, hit) for k in longest if k.last > hit.first):
             longest.append(hit)
-            reach = max(reach, hit.last)
     return longest
+
+
+def _swallows(longer: Found, hit: Found) -> bool:
+    """Both lie in one place, and `longer` alone says what the office is: a guard of the coast is none of a prison.
+
+    But "inspector laboral cobra" is more than an inspector who takes bribes, and "policía de Puerto Lago" is of the police.
+    """
+    if not (longer.first <= hit.first and hit.last <= longer.last) or (longer.first, longer.last) == (hit.first, hit.last):
+        return False
+    if hit.code == "official.police":
+        return (longer.code.startswith("official.") and hit.last > hit.first + 1) or longer.code == "title"
+    return not hit.code.startswith("official.") or (longer.code.startswith("official.") and longer.code != "official.police")
 
 
 def _is_bought(study: Study, hit: Found) -> bool:
