@@ -4,7 +4,8 @@ import { openHandout } from "./open.js";
 
 const PATIENCE_MS = 120_000;
 
-// -> handout {result, code, key_file}. The same `act` may be sent again: its id makes it one. CallError "slow" after two minutes.
+// -> handout {result, code, key_file}. The same `act` may be sent again: its id makes it one. CallError "slow" after two minutes,
+// "refused" with status 410 when the line holds neither the act nor its answer: nothing more will come.
 export async function carryOut(session, act) {
   const options = { authorization: session.authorization, signal: session.signal };
   await call("/desk/acts", { ...options, body: act });

@@ -151,6 +151,7 @@ export function timeWords(received) {
 
 export function failureWords(error) {
   if (error?.kind === "away") return "The line cannot be reached. Check your connection and try again.";
+  if (error?.status === 410) return "The line will not answer this any more: your key card may no longer hold, or this page slept too long. Look at the case again; if it happens twice, ask your operator.";
   if (error?.status === 429) return "Too many tries. Wait a minute, then try again.";
   if (error?.status === 503) return "The line is busy or starting. Try again in a moment.";
   if (error?.kind === "refused") return refusedWords(error.code);

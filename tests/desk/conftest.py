@@ -55,7 +55,7 @@ def line(served: FakeLine) -> FakeLine:
     served.handouts.clear()
     served.texts.clear()
     served.replies.clear()
-    served.refuse, served.down, served.expired, served.practice = "", False, False, True
+    served.refuse, served.dropped, served.down, served.expired, served.practice, served.asked = "", False, False, False, True, 0
     return served
 
 

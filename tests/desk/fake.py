@@ -68,7 +68,8 @@ class FakeCase:
 
 
 class FakeLine:
-    """`refuse` = the code with which the next acts are refused; `down` = handset texts fail; `expired` = every token is too old."""
+    """`refuse` = the code with which the next acts are refused; `dropped` = they are dropped unanswered; `down` = handset texts fail;
+    `expired` = every token is too old; `asked` = how often an act's answer was asked for."""
 
     def __init__(self, *, practice: bool = True) -> None:
         self.practice = practice
@@ -85,9 +86,11 @@ class FakeLine:
         self.texts: list[dict[str, str]] = []
         self.replies: dict[str, list[dict[str, object]]] = {}
         self.refuse = ""
+        self.dropped = False
         self.down = False
         self.expired = False
         self.polls = 0
+        self.asked = 0
 
     # -- what a test puts in
 
@@ -231,7 +234,7 @@ class FakeLine:
             return JSONResponse({}, 401)
         act = await request.json()
         self.acts.append(act["id"])
-        if act["id"] not in self.handouts:
+        if act["id"] not in self.handouts and not self.dropped:
             code, key_file = self._judge(reader, act)
             done = {"open": "opened", "answer": "answered"}[act["kind"]]
             plain = plaintexts.handout(act["id"], "refused" if code else done, code, key_file)
@@ -270,7 +273,8 @@ class FakeLine:
 
     async def _handout(self, request: Request) -> Response:
         sealed = self.handouts.get(request.path_params["id"])
-        return JSONResponse({"sealed": b64(sealed)}) if sealed else JSONResponse({}, 202)
+        self.asked += 1
+        return JSONResponse({"sealed": b64(sealed)}) if sealed else JSONResponse({"error": "no such act"}, 410)
 
     async def _message(self, request: Request) -> Response:
         if request.headers.get("authorization") != f"Practice {PRACTICE}":

@@ -205,6 +205,34 @@ def test_a_lost_connection_makes_no_second_answer(page: Page, line: FakeLine, an
     assert [a["text"] for a in found.answers] == ["Are you alone?"]
 
 
+def test_a_dropped_answer_is_told_and_not_waited_for(page: Page, line: FakeLine, ana: Reader) -> None:
+    found = line.open_case(ana, [Told("one")])
+    open_case(page, line, found)
+    line.dropped, asked = True, line.asked
+    page.fill("#answer", "We read it.")
+    page.click("text=Send answer")
+    expect(page.locator(".result")).to_contain_text("ask your operator")
+    expect(page.locator(".result")).to_contain_text("Your words are still here.")
+    expect(page.locator("button[type=submit]")).to_be_enabled()
+    page.wait_for_timeout(400)
+    assert line.asked == asked + 1, "it went on asking"
+    line.dropped = False
+    page.click("text=Send answer")
+    expect(page.locator(".result")).to_have_text("Your answer is on its way.")
+    assert [answer["text"] for answer in found.answers] == ["We read it."]
+
+
+def test_a_dropped_opening_is_told(page: Page, line: FakeLine, ana: Reader) -> None:
+    found = line.open_case(ana, [Told("one")])
+    line.dropped = True
+    log_in(page, line, ana)
+    page.click(f"[data-case='{found.key.case_id}']")
+    page.click("text=Open this case")
+    expect(page.locator(".result")).to_contain_text("will not answer this any more")
+    expect(page.locator("text=Open this case")).to_be_enabled()
+    assert line.asked == 1
+
+
 def test_without_an_address_there_is_nothing_to_answer_to(page: Page, line: FakeLine, ana: Reader) -> None:
     found = line.open_case(ana, [spanish_tip()], contact=False)
     open_case(page, line, found)
