@@ -93,7 +93,7 @@ class TestLine:
     store: SqlStore
     queue: SqlQueue
     reads: DeskReads
-    handlers: Mapping[TaskKind, Callable[[Task], Awaitable[None]]]
+    handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]]
     outbox: Outbox
     cards: Mapping[str, Card]
     person_keys: Mapping[str, PersonKey]
@@ -240,7 +240,7 @@ async def practice_line(
         return slots.next_urgent(now) if urgent else slots.next_slot(now)
 
     talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000))
-    handlers = {
+    handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]] = {
         TaskKind.CONVERSE: talk.converse,
         TaskKind.FORGET_THREAD: talk.forget_thread,
         TaskKind.SEAL: Pipeline(store, keys, clock, entropy, vetters, ears, atlas, slot, alarms.append).seal,

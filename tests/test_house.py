@@ -23,6 +23,7 @@ MAY_REVEAL = {
     "bot/story.py": "the database's URL and the practice token of the demo",
     "handlers/answering.py": "a reader's answer, translated and checked for contacts",
     "handlers/hearing.py": "the words, to see a bare number or a word of the catalog",
+    "handlers/delivery.py": "the address of a text about to leave, into its keyed tag",
     "handlers/handset.py": "a text and its phone, to the practice mailbox",
     "handlers/senders.py": "a text and its number, to Twilio; the auth token",
     "handlers/talk.py": "the address, into its keyed tag",

@@ -130,10 +130,10 @@ async def test_who_might_be_a_survivor_is_not_written_to_first(line: TestLine, p
 async def test_forgetting_an_address_drops_no_message_that_waits_for_its_case(line: TestLine) -> None:
     """The worker was dead for days; at its start the forgetting runs before the sealing."""
     case_id, _, identity = await opened_case(line)
-    seal = line.handlers.pop(TaskKind.SEAL)  # type: ignore[attr-defined]
+    seal = line.handlers.pop(TaskKind.SEAL)
     await line.write(PHONE, "Se las llevan el martes")
     await line.later(100 * 3600)
-    line.handlers[TaskKind.SEAL] = seal  # type: ignore[index]
+    line.handlers[TaskKind.SEAL] = seal
     await line.run()
     texts = [part["text"] for part in await line.read(case_id, identity) if part["kind"] == "message"]
     assert texts[-1] == "Se las llevan el martes"
