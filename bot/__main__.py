@@ -207,7 +207,7 @@ def add_language(
 ) -> None:
     """Install a language package: from a file, or by code from the Argos index. Its SHA-256 is pinned at first use."""
     settings = _settings(Mode.OFFLINE)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    run.claim_home(settings)
     packs = settings.home / wiring.PACKS
     added = [add(packs, Path(what), score)] if Path(what).exists() else fetch(what, packs, score, index_url)
     for pack in added:

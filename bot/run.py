@@ -17,16 +17,18 @@ from typing import IO
 import httpx
 
 from bot.handover import Role, to_child
-from bot.settings import Settings
+from bot.settings import Mode, Settings
 from bot.wiring import PACKS, SECRETS, PracticeToken, SystemClock
 from handlers.parts import worker_leaf
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import load_worker, make_secrets
 from storage.engine import open_database
-from storage.store import SqlStore
+from storage.store import EpochMismatch, SqlStore
 from translations.packages import provision
 from translations.selftest import score
 
+MARK = "mode"
+"""File in TIPLINE_HOME: whether the line there is a real or a practice one. Tips of the one are never read by people of the other."""
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 15.0
 
@@ -37,8 +39,7 @@ class StartError(Exception):
 
 def prepare(settings: Settings) -> None:
     """Folder, secrets, tables and language packages. Raises StartError, KeyringError, PackageError, StorageDown."""
-    os.umask(0o077)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    claim_home(settings)
     folder = settings.home / SECRETS
     if not folder.exists():
         if (settings.home / "tipline.db").exists():
@@ -46,6 +47,29 @@ def prepare(settings: Settings) -> None:
         make_secrets(folder, secrets.token_bytes)
     asyncio.run(_migrate(settings))
     packs_for(settings)
+
+
+def claim_home(settings: Settings) -> None:
+    """Makes TIPLINE_HOME a real line's or a practice line's, for good. Raises StartError when it is the other's."""
+    os.umask(0o077)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark, mode = settings.home / MARK, Mode.PRACTICE if settings.practice else Mode.LINE
+    if not mark.exists():
+        if settings.practice and any((settings.home / name).exists() for name in (SECRETS, "tipline.db")):
+            raise StartError("TIPLINE_HOME holds a line that is not marked as a practice line: give practice a folder of its own.")
+        _write_whole(mark, mode.value)
+    elif not mark.is_file() or mark.read_bytes() != mode.value.encode():
+        raise StartError("TIPLINE_HOME belongs to a line of the other kind: a real line and a practice line need a folder each.")
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """All of it or nothing, also when the machine stops in the middle."""
+    part = file.with_name(file.name + ".part")
+    with part.open("w", encoding="ascii") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
 
 
 def packs_for(settings: Settings) -> Path:
@@ -63,12 +87,17 @@ def packs_for(settings: Settings) -> Path:
 
 
 async def _migrate(settings: Settings) -> None:
-    """Tables, and the log's first entry: a commitment to the secret that all draws' coins come from, made before any tip."""
+    """Tables, and the log's first entry: a commitment to the secret that all draws' coins come from, made before any tip.
+    Nothing is written into a database of other secrets."""
     keys = load_worker(settings.home / SECRETS / "worker")
     database = open_database(settings.database_url.reveal())
     try:
         await database.migrate()
         store = SqlStore(database)
+        try:
+            await store.record_epochs(keys.public_epochs())
+        except EpochMismatch:
+            raise StartError("The database belongs to other secrets: bring those back, or give this line a database of its own.") from None
         if not await store.leaves(most=1):
             hour = SystemClock().now_ms() // 3_600_000
             async with store.begin() as tx:

@@ -362,6 +362,14 @@ def test_loading_needs_regions_and_vetters(desk: Desk) -> None:
     assert "must be set" in why(done)
 
 
+def test_what_is_for_a_real_line_stays_out_of_a_practice_home(desk: Desk) -> None:
+    (desk.folder / "home").mkdir(mode=0o700)
+    (desk.folder / "home" / "mode").write_text("practice")
+    assert "the other kind" in why(desk.run("languages", "add", "es"))
+    assert "the other kind" in why(desk.load(desk.sign(desk.draft(), "vera", "vito")))
+    assert [file.name for file in (desk.folder / "home").iterdir()] == ["mode"]
+
+
 # ---- languages and analysis
 
 
