@@ -188,7 +188,8 @@ def _answered(state: State, asked: Asked | None, message: Message) -> State:
         return state
     phrase, state = state.asking, replace(state, asking=None)
     if asked is Asked.PHONE:
-        state = _careful(state, message.phone)
+        owners = message.phone is Safety.OWN and state.about_self and not state.spoken  # after a gap: "it is mine" may be the owner's word
+        state = state if owners else _careful(state, message.phone)
         return replace(state, answered=state.answered | {asked})
     later = message.later or (phrase in OFFERS_LATER and message.reply == 2) or (phrase in BY_CONDITION and message.reply == 1)
     if later or (asked is Asked.PLACE and not state.told):

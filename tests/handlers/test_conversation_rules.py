@@ -310,6 +310,19 @@ def test_whose_phone_is_safe_or_who_told_of_others_hears_with_any_message(state:
         assert advance(state, heard(text, tags), START_MS + wait, PLAN)[1].hears
 
 
+@pytest.mark.claim("T19")
+def test_an_owner_who_says_that_it_is_his_own_phone_hears_nothing() -> None:
+    """A survivor wrote from it without saying whose it is; he asks who this is, hours later, and answers what we ask."""
+    state, now_ms = replace(known(Safety.UNKNOWN), answered=frozenset({Asked.PLACE})), START_MS + GAP_MS + 1
+    put: list[Asked] = []
+    for text, tags in [("who is this", "hello"), ("1", ""), ("I dont know", ""), ("1", ""), ("what do you want", "")]:
+        put += [ASKS[state.asking]] if state.asking else []
+        state, turn = advance(state, heard(text, tags), now_ms, PLAN)
+        assert not turn.hears, text
+    assert Asked.PHONE in put
+    assert state.safety is Safety.UNKNOWN
+
+
 def test_the_words_that_tell_of_the_phone_bring_no_answer_themselves() -> None:
     assert not advance(known(Safety.OWN), heard("no es mi telefono"), START_MS + 1, PLAN)[1].hears
     assert not advance(asking(Phrase.Q_PHONE), heard("prestado"), START_MS + 1, PLAN)[1].hears
