@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from storage.engine import Database, open_database
 from triage.sensitive import Sensitive
 
 BEAT_S = 5.0
+STOP_S = 10.0
+"""How long an orphan may take to stop of itself."""
 SWEEP_S = 60.0
 
 
@@ -117,9 +122,21 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
+def until_orphaned(pipe: int, patience_s: float = STOP_S) -> None:
+    """Stops this process when the parent is gone, however it went: alone, the two would hold the port and the database, and a new line
+    could not start beside them. To be run in a thread of its own."""
+    while os.read(pipe, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(patience_s)
+    os._exit(1)
+
+
 class PortTaken(Exception):
     """Another program listens on the line's port."""
 
 
 if __name__ == "__main__":
-    sys.exit(main(Role(sys.argv[1]), json.loads(sys.stdin.readline())))
+    settings = json.loads(sys.stdin.readline())
+    threading.Thread(target=until_orphaned, args=(sys.stdin.fileno(),), daemon=True).start()
+    sys.exit(main(Role(sys.argv[1]), settings))

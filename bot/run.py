@@ -113,7 +113,8 @@ class Child:
 
 
 async def start_child(settings: Settings, role: Role, practice: PracticeToken | None, events: IO[bytes] | None) -> Child:
-    """An empty environment but for where Python finds this checkout; settings over the pipe."""
+    """An empty environment but for where Python finds this checkout; settings over the pipe. The pipe stays open as long as this process
+    lives: its end tells the child that nobody watches over it any more (`bot.child.until_orphaned`)."""
     told = to_child(settings, role)
     if practice is not None:
         told["practice"] = {"token": practice.token.reveal(), "people_file": str(practice.people_file)}
@@ -131,7 +132,6 @@ async def start_child(settings: Settings, role: Role, practice: PracticeToken | 
         raise StartError("A process could not be started.")
     process.stdin.write(json.dumps(told).encode() + b"\n")
     await process.stdin.drain()
-    process.stdin.close()
     return Child(role, process)
 
 
