@@ -195,6 +195,7 @@ async def _load(settings: Settings, vetters_file: Path, regions: Path, files: li
             except roster_cards.EnrolError as why:
                 refused += 1
                 err.print(f"{file.name}: {why}")
+        await SqlStore(database).retry_held(wiring.SystemClock().now_ms())
     finally:
         await database.close()
     return refused

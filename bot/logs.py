@@ -33,11 +33,8 @@ class Event(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
-    STOPPING = "stopping"
     STOPPED = "stopped"
-    SETTINGS_REFUSED = "settings_refused"
     PROCESS_DIED = "process_died"
-    HEARTBEAT_LATE = "heartbeat_late"
     NETWORK_OPEN = "network_open"  # the translation child could not be cut off from the network
     REQUEST_REFUSED = "request_refused"
     ACCEPTED = "accepted"
@@ -45,16 +42,8 @@ class Event(StrEnum):
     STORAGE_DOWN = "storage_down"
     TASK_FAILED = "task_failed"
     TASK_SHELVED = "task_shelved"
-    SEALED = "sealed"
     HELD = "held"
-    OFFERED = "offered"
     ACTED = "acted"  # with the code of what became of it
-    SENT = "sent"
-    BLOCKED = "blocked"
-    NOT_SENT = "not_sent"
-    MAYBE_SENT = "maybe_sent"
-    UNTRANSLATED = "untranslated"
-    PACKAGE_REFUSED = "package_refused"
     FAULT = "fault"
     WARNING = "warning"
 
