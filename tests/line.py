@@ -261,11 +261,11 @@ async def practice_line(
 
 
 @asynccontextmanager
-async def fresh_line(home: Path) -> AsyncIterator[TestLine]:
+async def fresh_line(home: Path, translator: Translator | None = None) -> AsyncIterator[TestLine]:
     """On a new SQLite database in `home`."""
     url = f"sqlite:///{home}/line.db"
     database = open_database(url)
     await database.migrate()
     await database.close()
-    async with practice_line(home, url) as line:
+    async with practice_line(home, url, translator=translator) as line:
         yield line

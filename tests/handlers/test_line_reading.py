@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import base64
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from bot.practice_line import WORLD
 from handlers.acts import Refusal, Result
 from routing.gate import parse_gate
 from routing.people import Hold
 from sealing import age, signing
-from sealing.keyring import load_worker
 from sealing.rows import CaseState, GrantState, Part, Purpose
 from sealing.signing import Use
-from tests.line import TestLine
+from storage import tables
+from tests.line import TestLine, fresh_line
 from tests.roster_reading import tied
+from tests.secrets_search import ciphertexts_in, identities_in, opened_by, values_under
+from translations.engine import ChildTranslator
 
 PHONE = "+999 100 0001"
+_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 TIP = "El jefe de policía de Peñalta cobra por las mujeres que trabajan encerradas en el bar"
 URGENT = "Ayúdenme, estoy encerrada en una casa en Peñalta, me van a matar"
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
@@ -65,64 +71,56 @@ async def test_the_source_is_answered_in_spanish_three_seconds_after_acceptance(
     assert "Gracias" in text
 
 
+async def everything(line: TestLine) -> tuple[list[bytes], list[bytes]]:
+    """(values of all files under TIPLINE_HOME, values of all columns of all tables)."""
+    columns: list[bytes] = []
+    async with line.database.begin(reading=True) as transaction:
+        for table in tables.metadata.sorted_tables:
+            for row in (await transaction.run(select(table))).all():
+                columns += [value if isinstance(value, bytes) else str(value).encode() for value in row if value is not None]
+    return values_under(line.home), columns
+
+
+def case_texts(opened: list[bytes]) -> list[bytes]:
+    return [plain for plain in opened if b'"kind":"message"' in plain or plain.startswith(b"# tipline key file")]
+
+
 @pytest.mark.claim("T1")
 async def test_no_secret_of_the_server_opens_a_sealed_case(line: TestLine) -> None:
-    """Every 32 bytes and every identity under TIPLINE_HOME and in the database is tried on every ciphertext, and on whatever opens."""
-    case_id, person, identity = await opened_case(line)
-    texts = [file.read_text("latin-1") for file in line.home.rglob("*") if file.is_file() and file.parent.name in ("web", "worker")]
-    identities = {text.strip() for text in texts if text.startswith("AGE-SECRET-KEY-1")}
-    assert len(identities) == len(Purpose)
-    async with line.store.begin() as tx:
-        layers = [e.sealed for e in await tx.envelopes(case_id)]
-        grants = await tx.grants(case_id)
-        assert await tx.inbound_of("") == []
-    layers += [layer for g in grants for layer in (g.stub, g.key_file)]
-    assert not [plain for plain in tried(layers, identities) if case_text(plain)]
-    # Positive control: with the reader's own key the same search finds the tip.
-    found = [plain for plain in tried(layers, identities | {line.person_keys[person].identity, identity}) if case_text(plain)]
-    assert found
-
-
-def tried(layers: list[bytes], identities: set[str]) -> list[bytes]:
-    """Every plaintext that any of the identities opens, also inside what it opened; identities found inside are tried too."""
-    opened: list[bytes] = []
-    waiting, keys = list(layers), set(identities)
-    seen: set[bytes] = set()
-    while waiting:
-        layer = waiting.pop()
-        for key in list(keys):
-            try:
-                inner = age.unseal(layer, key)
-            except age.OpenError:
-                continue
-            if inner in seen:
-                continue
-            seen.add(inner)
-            opened.append(inner)
-            waiting.append(inner)
-            new = {row for row in inner.decode("latin-1").splitlines() if row.startswith("AGE-SECRET-KEY-1")} - keys
-            if new:
-                keys |= new
-                waiting += layers
-    return opened
-
-
-def case_text(plain: bytes) -> bool:
-    return b'"kind":"message"' in plain or b"AGE-SECRET-KEY-1" in plain
+    """Every file and every column that parses as an identity or as 32 bytes, on every stored ciphertext and on whatever opens."""
+    _, person, identity = await opened_case(line)
+    files, columns = await everything(line)
+    identities, ciphertexts = identities_in([*files, *columns]), ciphertexts_in(columns)
+    assert len(identities) > 30
+    assert len(ciphertexts) > 60
+    opened = opened_by(identities, ciphertexts)
+    assert opened, "the server's keys open what is the server's: cards, gate file, outer locks"
+    assert case_texts(opened) == []
+    # Positive controls: with the reader's own key, or the case's, the same search finds the tip.
+    few = {sealed for sealed in ciphertexts if len(sealed) < 40_000}
+    assert case_texts(opened_by({identity}, few))
+    release = {key for key in identities if key in line.keys.epochs[Purpose.RELEASE].values()}
+    assert case_texts(opened_by({*release, line.person_keys[person].identity}, few))
 
 
 @pytest.mark.claim("T1")
 async def test_without_the_readers_lock_the_search_would_find_the_case(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search above is worth something: with the inner lock taken away it opens the case with the server's keys alone."""
     monkeypatch.setattr("sealing.case.age.two_locks", lambda plaintext, reader, release: age.seal(plaintext, release))
-    case_id = await sealed_case(line)
-    identities = {key for held in load_worker(line.home / "secrets" / "worker").epochs.values() for key in held.values()}
-    async with line.store.begin() as tx:
-        layers = [e.sealed for e in await tx.envelopes(case_id)] + [g.key_file for g in await tx.grants(case_id)]
-    assert [plain for plain in tried(layers, identities) if case_text(plain)]
+    await sealed_case(line)
+    files, columns = await everything(line)
+    held = identities_in(files)
+    assert case_texts(opened_by(held, ciphertexts_in(columns)))
 
 
-@pytest.mark.claim("T9")
+async def test_32_bytes_are_tried_as_the_identity_that_they_are() -> None:
+    identity, _ = age.generate()
+    numbers = [_ALPHABET.index(c) for c in identity.lower().removeprefix("age-secret-key-1")[:52]]
+    raw = (sum(n << 5 * (51 - i) for i, n in enumerate(numbers)) >> 4).to_bytes(32, "big")
+    for written in (raw, raw.hex().encode(), base64.b64encode(raw)):
+        assert identities_in([written]) == {identity}
+
+
 async def test_custody_says_what_happened_in_order(line: TestLine) -> None:
     case_id, _, _ = await opened_case(line)
     entries = [entry for entry in await line.leaves() if entry.case == case_id]
@@ -320,3 +318,25 @@ async def test_codes_open_to_neither_reader_nor_server_alone(line: TestLine) -> 
     peeled = line.keys.peel(note.sealed)
     assert b"codes" not in peeled
     assert age.read_json(age.unseal(peeled, identity), "codes")["codes"]
+
+
+@pytest.mark.parametrize(("chrf", "above"), [(71.0, True), (30.0, False)])
+async def test_a_poor_packages_translation_does_not_go_out(tmp_path: Path, packs: Path, chrf: float, above: bool) -> None:
+    """Real packages; the self-test of one says 30, under the floor: only the reader's own words leave, and a phrase that says so."""
+    own = tmp_path / "packs"
+    shutil.copytree(packs, own)
+    for score in own.glob("*/selftest.json"):
+        score.write_text(json.dumps({**json.loads(score.read_text()), "chrf": chrf}))
+    translator = ChildTranslator(own)
+    try:
+        async with fresh_line(tmp_path, translator=translator) as line:
+            case_id, person, identity = await opened_case(line)
+            await line.later(4)
+            line.outbox.sent.clear()
+            assert (await answer(line, case_id, person, identity, "Thank you. We have read it."))["result"] == "answered"
+            ((_, text),) = line.outbox.sent
+    finally:
+        await translator.close()
+    assert "Thank you. We have read it." in text
+    assert ("Gracias" in text) is above
+    assert ("No pudimos traducirlo" in text) is not above
