@@ -17,6 +17,7 @@ from bot.atlas import load_atlas
 from bot.enrol import Public, enrol, new_key
 from bot.files import load_vetters
 from bot.practice_roster import practice_cards, practice_people
+from bot.run import claim_home
 from bot.settings import Settings
 from bot.wiring import SECRETS, PracticeToken
 from routing.cards import card_bytes, parse_card
@@ -59,7 +60,9 @@ def with_files(settings: Settings) -> Settings:
 
 
 def practice_line(settings: Settings) -> PracticeLine:
-    """Makes the roster when the folder is new, else uses what is there. `settings` by with_files; the line is prepared (run.prepare)."""
+    """Makes the roster when the folder is new, else uses what is there. `settings` by with_files; the line is prepared (run.prepare).
+    Raises StartError, before anybody is enrolled, when the home is a real line's."""
+    claim_home(settings)
     folder = people_folder(settings.home)
     people_file = folder / "people.json"
     token = PracticeToken(Sensitive(secrets.token_urlsafe(24)), people_file)

@@ -125,6 +125,8 @@ class Reader:
                 answer = await self.client.get(f"/desk/acts/{act}", headers=self._headers())
                 if answer.status_code == 200:
                     break
+                if answer.status_code != 202:
+                    raise DeskRefused("no answer will come")
                 await asyncio.sleep(0.1)
         handed = age.read_json(age.unseal(base64.b64decode(answer.json()["sealed"]), self.key.identity), "handout")
         if handed["result"] == "refused":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.practice_line import people_folder, practice_line, with_files
 from bot.run import MARK, StartError, claim_home, prepare
 from bot.settings import Mode, Settings
 from sealing import signing
@@ -108,3 +109,13 @@ def test_new_secrets_never_serve_from_an_old_database_elsewhere(tmp_path: Path) 
         with pytest.raises(StartError, match="The database belongs to other secrets"):
             prepare(settings(new.with_name(f"new-{mode.value}"), mode, database))
         assert rows(database) == before
+
+
+@pytest.mark.claim("T23")
+def test_no_practice_investigator_is_enrolled_in_a_real_line(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    prepare(settings(home, Mode.LINE))
+    with pytest.raises(StartError, match="other kind"):
+        practice_line(with_files(settings(home, Mode.PRACTICE)))
+    assert rows(home / "tipline.db")["person"] == 0
+    assert not people_folder(home).exists()
