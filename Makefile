@@ -20,7 +20,7 @@ demo: runtime
 
 test: develop
 	@./.ci/browser
-	@PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(COVERED)
+	@PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(COVERED)
 
 check: develop
 	@$(BIN)/ruff check .

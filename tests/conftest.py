@@ -28,6 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         room = item.path.relative_to(ROOT).parts[0]
         if room in PURE_ROOMS and item.get_closest_marker("enable_socket") is None:
             item.add_marker(pytest.mark.disable_socket)
+    # Files with slow tests first: two workers then end together, not one of them a minute later.
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,7 +24,7 @@ from tests.line import TestLine
 from triage.sensitive import Sensitive
 
 HELP = "Ayúdenme, no me dejan salir de la casa en Peñalta"
-pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket, pytest.mark.slow]
 
 
 @pytest.mark.claim("T18")
