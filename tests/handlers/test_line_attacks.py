@@ -273,10 +273,3 @@ async def test_no_exact_time_of_a_message_stands_in_the_clear_for_long(line: Tes
 async def due_times(database: Database) -> list[int]:
     async with database.begin(reading=True) as transaction:
         return [due for (due,) in await transaction.run(text("SELECT due FROM task"))]
-
-
-@pytest.mark.parametrize("words", ["evil.de/x", "evil.shop", "555/123/4567", "555*123*4567", "555,123,4567", "@x", "＠name", "a" * 1001])
-async def test_more_ways_to_lead_a_source_away_are_refused(line: TestLine, words: str) -> None:
-    case_id, person, identity = await opened_case(line)
-    handed = await answer(line, case_id, person, identity, words)
-    assert handed["code"] in (Refusal.CONTACT_IN_REPLY, Refusal.TOO_LONG)

@@ -109,24 +109,25 @@ BORROWED = ["prestado", "3 prestado", "no es mio, es de mi jefe", "borrowed", "i
 SHARED = ["2 otros lo ven", "2 others", "others see it", "he checks it", "ok", "dale", "si"]
 
 
-@pytest.mark.parametrize("reply", [*BORROWED, *SHARED])
 @pytest.mark.claim("T19")
-async def test_a_phone_told_in_words_keeps_the_answer_from_its_owner(tmp_path: Path, reply: str) -> None:
+async def test_a_phone_told_in_words_keeps_the_answer_from_its_owner(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
-        case_id = await sealed_case(line, "Ayúdenme, no me dejan salir de la casa en Peñalta")
-        await line.write(PHONE, reply)
-        person, identity = await line.open_first(case_id)
-        assert (await answer(line, case_id, person, identity, "We read it."))["result"] == "answered"
-        await line.later(5 * 3600)
-        line.outbox.sent.clear()
-        for text in ("hola quien es", "3", "1", "que es esto"):
-            await line.write(PHONE, text)
+        for n, reply in enumerate([*BORROWED, *SHARED]):
+            phone = f"+999 5{n:04}"
+            case_id = await sealed_case(line, "Ayúdenme, no me dejan salir de la casa en Peñalta", phone)
+            await line.write(phone, reply)
+            person, identity = await line.open_first(case_id)
+            assert (await answer(line, case_id, person, identity, "We read it."))["result"] == "answered", reply
+            await line.later(5 * 3600)
+            line.outbox.sent.clear()
+            for text in ("hola quien es", "3", "1", "que es esto"):
+                await line.write(phone, text)
+                await line.later(10)
+            assert line.outbox.sent, reply
+            assert not said(line, "We read it."), reply
+            await line.write(phone, "estoy encerrada en Peñalta, ayuda")
             await line.later(10)
-        assert line.outbox.sent
-        assert not said(line, "We read it.")
-        await line.write(PHONE, "estoy encerrada en Peñalta, ayuda")
-        await line.later(10)
-        assert bool(said(line, "We read it.")) is (reply in SHARED)
+            assert bool(said(line, "We read it.")) is (reply in SHARED), reply
 
 
 @pytest.mark.claim("T19")

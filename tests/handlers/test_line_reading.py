@@ -163,20 +163,24 @@ async def answer(line: TestLine, case_id: str, person: str, identity: str, text:
     return await line.act(person, case_id, "answer", signature, age.seal(body, line.keys.recipient(Purpose.DELIVERY)[1]))
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["write to me@example.org", "see https://x.example", "www.evil", "call 0912 345 6789", "find @handle", "bit.ly/x", "+34 600 111 222"],
-)
+LEADING_AWAY = (
+    "write to me@example.org", "see https://x.example", "www.evil", "call 0912 345 6789", "find @handle", "bit.ly/x", "+34 600 111 222",
+    "evil.de/x", "evil.shop", "555/123/4567", "555*123*4567", "555,123,4567", "@x", "＠name",
+)  # fmt: skip
+
+
 @pytest.mark.claim("T18")
-async def test_no_link_number_or_handle_goes_out(line: TestLine, text: str) -> None:
+async def test_no_link_number_or_handle_goes_out(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     line.outbox.sent.clear()
-    handed = await answer(line, case_id, person, identity, text)
-    assert (handed["result"], handed["code"]) == ("refused", Refusal.CONTACT_IN_REPLY)
+    for text in LEADING_AWAY:
+        handed = await answer(line, case_id, person, identity, text)
+        assert (handed["result"], handed["code"]) == ("refused", Refusal.CONTACT_IN_REPLY), text
+    handed = await answer(line, case_id, person, identity, "a" * 1001)
+    assert (handed["result"], handed["code"]) == ("refused", Refusal.TOO_LONG)
     assert line.outbox.sent == []
 
 
-@pytest.mark.claim("T18")
 async def test_an_answer_is_sent_once_and_only_from_the_newest_contact(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     assert (await answer(line, case_id, person, identity, "One."))["result"] == "answered"
