@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from bot.settings import Mode, Settings, Twilio
+from bot.channels import channels_of, told_of
+from bot.settings import Mode, Settings
 from handlers.slots import Slots
 from triage.sensitive import Sensitive
 
@@ -28,7 +29,8 @@ class SettingsError(ValueError):
 def to_child(settings: Settings, role: Role) -> dict[str, object]:
     """What a child is told over its pipe, JSON-able; its environment stays empty.
 
-    Both processes need the auth token (one to check signatures, one to send) and the database; the web process nothing that says who reads.
+    Both processes need Twilio's auth token (one to check signatures, one to send) and the database; the web process nothing that says who
+    reads.
     """
     told: dict[str, object] = {
         "mode": settings.mode.value,
@@ -36,14 +38,13 @@ def to_child(settings: Settings, role: Role) -> dict[str, object]:
         "database_url": settings.database_url.reveal(),
         "port": settings.port,
         "public_url": settings.public_url,
-        "twilio": None,
+        "channels": told_of(settings.channels, web=role is Role.WEB),
+        "metrics_port": settings.metrics_port,
         "languages": list(settings.languages),
         "slots": str(settings.slots),
         "silence_s": settings.silence_s,
         "line": settings.line,
     }
-    if settings.twilio is not None:
-        told["twilio"] = _told_of(settings.twilio)
     if role is Role.WORKER:
         told["language_packs"] = _text(settings.language_packs)
         told["regions"] = _text(settings.regions)
@@ -54,7 +55,7 @@ def to_child(settings: Settings, role: Role) -> dict[str, object]:
 def from_child(told: Mapping[str, object]) -> Settings:
     """The settings that `to_child` told. SettingsError when it is not that."""
     try:
-        twilio = told["twilio"]
+        metrics = told["metrics_port"]
         slots = Slots.parse(_as(str, told["slots"]))
         if slots is None:
             raise SettingsError("a process was handed slots that are none")
@@ -64,7 +65,7 @@ def from_child(told: Mapping[str, object]) -> Settings:
             database_url=Sensitive(_as(str, told["database_url"])),
             port=_as(int, told["port"]),
             public_url=_as(str, told["public_url"]),
-            twilio=None if twilio is None else _twilio_of(_as(dict, twilio)),
+            channels=channels_of(_as(dict, told["channels"])),
             language_packs=_path_of(told.get("language_packs")),
             languages=tuple(_as(str, code) for code in _as(list, told["languages"])),
             regions=_path_of(told.get("regions")),
@@ -72,19 +73,10 @@ def from_child(told: Mapping[str, object]) -> Settings:
             slots=slots,
             silence_s=_as(int, told["silence_s"]),
             line=_as(str, told["line"]),
+            metrics_port=None if metrics is None else _as(int, metrics),
         )
     except (KeyError, ValueError, TypeError):
         raise SettingsError("a process was handed something that is not settings") from None
-
-
-def _told_of(twilio: Twilio) -> dict[str, str]:
-    secret = twilio.auth_token.reveal()
-    return {"account_sid": twilio.account_sid, "auth_token": secret, "number": twilio.number, "api_url": twilio.api_url}
-
-
-def _twilio_of(told: Mapping[str, object]) -> Twilio:
-    sid, token, number, url = (_as(str, told[name]) for name in ("account_sid", "auth_token", "number", "api_url"))
-    return Twilio(sid, Sensitive(token), number, url)
 
 
 def _as(kind: type[T], value: object) -> T:

@@ -14,21 +14,19 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from bot.channels import Channels, read_channels
 from bot.variables import (
+    GATEWAY,
     NAMES,
     SECRETS,
     TWILIO,
-    TWILIO_API,
     URL_RULE,
-    account_sid,
     base_url,
-    e164,
     has_password,
     is_loopback,
     languages,
     split,
     title,
-    token,
     unknown,
     whole,
 )
@@ -36,6 +34,8 @@ from handlers.slots import Slots
 from triage.sensitive import Sensitive
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+CHANNEL_PREFIXES = ("TIPLINE_TWILIO_", "TIPLINE_TELEGRAM_", "TIPLINE_GATEWAY_")
+PORT_RULE = "a whole number from 1 to 65535"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 T = TypeVar("T")
@@ -50,14 +50,6 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Twilio:
-    account_sid: str
-    auth_token: Sensitive[str]
-    number: str
-    api_url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     mode: Mode
     home: Path
@@ -66,7 +58,7 @@ class Settings:
     port: int
     public_url: str
     """Scheme and host, without a path or a slash at the end: also the origin of the desk."""
-    twilio: Twilio | None
+    channels: Channels
     language_packs: Path | None
     languages: tuple[str, ...]
     regions: Path | None
@@ -74,6 +66,7 @@ class Settings:
     slots: Slots
     silence_s: int
     line: str
+    metrics_port: int | None = None
 
     @property
     def practice(self) -> bool:
@@ -118,38 +111,36 @@ class _Reader:
         self.problems: list[str] = unknown(env)
         self._in_env = {name: env[name].strip() for name in NAMES if env.get(name, "").strip()}
         self._values = dict(self._in_env)
-        self._given = set(self._in_env)
+        self.given = set(self._in_env)
         """Named in either way, readable or not: a file that cannot be read is one problem, not a missing setting on top."""
         for name in NAMES:
             path = env.get(f"{name}_FILE", "").strip()
             if path:
-                self._given.add(name)
+                self.given.add(name)
                 self._read_file(name, path)
 
     def settings(self) -> Settings:
         practice = self._mode is Mode.PRACTICE
         home = self._home()
-        port = self._value("TIPLINE_PORT", lambda text: whole(text, 1, 65535), "a whole number from 1 to 65535", 8455)
-        settings = Settings(
+        port = self.value("TIPLINE_PORT", lambda text: whole(text, 1, 65535), PORT_RULE, 8455)
+        return Settings(
             mode=self._mode,
             home=home,
             database_url=Sensitive(self._database_url(home)),
             port=port,
             public_url=self._public_url(port),
-            twilio=self._twilio(),
+            channels=self._channels(),
             language_packs=self._path("TIPLINE_LANGUAGE_PACKS", stat.S_ISDIR, "folder"),
-            languages=self._value("TIPLINE_LANGUAGES", languages, "language codes (BCP 47) with commas, each once", ("en", "es")),
+            languages=self.value("TIPLINE_LANGUAGES", languages, "language codes (BCP 47) with commas, each once", ("en", "es")),
             regions=self._signed_file("TIPLINE_REGIONS"),
             vetters=self._signed_file("TIPLINE_VETTERS"),
             slots=self._slots(),
-            silence_s=self._value("TIPLINE_SILENCE", lambda text: whole(text, 1, 3600), "seconds, 1 to 3600", 20 if practice else 600),
-            line=self._value("TIPLINE_LINE", title, "one line of at most 60 characters", "Practice line" if practice else "Tip line"),
+            silence_s=self.value("TIPLINE_SILENCE", lambda text: whole(text, 1, 3600), "seconds, 1 to 3600", 20 if practice else 600),
+            line=self.value("TIPLINE_LINE", title, "one line of at most 60 characters", "Practice line" if practice else "Tip line"),
+            metrics_port=self.value("TIPLINE_METRICS_PORT", lambda text: whole(text, 1, 65535), PORT_RULE, 0) or None,
         )
-        if self._mode is Mode.LINE and not self._given & set(TWILIO):
-            self.problems.append(f"No channel is set: give {', '.join(TWILIO)}, or try the line with `tipline demo`.")
-        return settings
 
-    def _value(self, name: str, parse: Callable[[str], T | None], right: str, default: T) -> T:
+    def value(self, name: str, parse: Callable[[str], T | None], right: str, default: T) -> T:
         if name not in self._values:
             return default
         value = parse(self._values[name])
@@ -213,37 +204,35 @@ class _Reader:
 
     def _public_url(self, port: int) -> str:
         name, local = "TIPLINE_PUBLIC_URL", f"http://127.0.0.1:{port}"
-        if self._mode is Mode.LINE and name not in self._given:
+        if self._mode is Mode.LINE and name not in self.given:
             self.problems.append(f"{name} is missing: the address that Twilio and the investigators' browsers call.")
-        url = self._value(name, base_url, URL_RULE, local)
+        url = self.value(name, base_url, URL_RULE, local)
         if self._mode is Mode.PRACTICE and not is_loopback(urlsplit(url).hostname or ""):
             self.problems.append(f"Practice is for this machine alone: leave {name} out.")
         return url
 
-    def _twilio(self) -> Twilio | None:
-        given = [name for name in (*TWILIO, "TIPLINE_TWILIO_API_URL") if name in self._given]
-        if not given:
-            return None
-        if self._mode is Mode.PRACTICE:
+    def _channels(self) -> Channels:
+        given = [name for name in NAMES if name in self.given and name.startswith(CHANNEL_PREFIXES)]
+        if given and self._mode is Mode.PRACTICE:
             self.problems.append(f"Practice takes no real channel: leave {', '.join(given)} out.")
-        self.problems += [f"{name} is missing: Twilio's settings go together." for name in TWILIO if name not in self._given]
-        return Twilio(
-            account_sid=self._value("TIPLINE_TWILIO_ACCOUNT_SID", account_sid, "AC and 32 hex digits", ""),
-            auth_token=Sensitive(self._value("TIPLINE_TWILIO_AUTH_TOKEN", token, "printable ASCII without spaces", "")),
-            number=self._value("TIPLINE_TWILIO_NUMBER", e164, "a phone number in E.164, + and country code and no spaces", ""),
-            api_url=self._value("TIPLINE_TWILIO_API_URL", base_url, URL_RULE, TWILIO_API),
-        )
+        channels = read_channels(self)
+        if self._mode is Mode.LINE and channels.none:
+            self.problems.append(
+                f"No channel is set: give TIPLINE_TELEGRAM_TOKEN, or {', '.join(TWILIO)}, or {', '.join(GATEWAY)}; "
+                "or try the line with `tipline demo`."
+            )
+        return channels
 
     def _slots(self) -> Slots:
         default = Slots((), "UTC", 5) if self._mode is Mode.PRACTICE else Slots((time(8), time(14), time(20)), "UTC")
-        slots = self._value("TIPLINE_SLOTS", Slots.parse, "times of day and a time zone, as 08:00,14:00,20:00 Europe/Madrid", default)
+        slots = self.value("TIPLINE_SLOTS", Slots.parse, "times of day and a time zone, as 08:00,14:00,20:00 Europe/Madrid", default)
         if slots.every_s is not None and self._mode is Mode.LINE:
             self.problems.append("TIPLINE_SLOTS in seconds is for practice alone: it would show when a tip came.")
         return slots
 
     def _signed_file(self, name: str) -> Path | None:
         """A file that decides who may read: it must be there, and not be writable by others."""
-        if self._mode is Mode.LINE and name not in self._given:
+        if self._mode is Mode.LINE and name not in self.given:
             self.problems.append(f"{name} is missing: without it nobody can be kept from a case.")
         path = self._path(name, stat.S_ISREG, "file")
         if path is not None and (self._files.mode(str(path)) or 0) & OTHERS_WRITE:

@@ -15,9 +15,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import phonenumbers
 from babel import Locale, UnknownLocaleError
 
+from handlers.gateway import FieldMap, SendMap
+
 PREFIX = "TIPLINE_"
 FOR_TESTS = ("TIPLINE_TEST_", "TIPLINE_CHROMIUM")
 TWILIO_API = "https://api.twilio.com"
+TELEGRAM_API = "https://api.telegram.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,21 @@ VARIABLES = (
     Variable("TIPLINE_TWILIO_AUTH_TOKEN", "", "Its auth token; better as TIPLINE_TWILIO_AUTH_TOKEN_FILE (mode 600).", secret=True),
     Variable("TIPLINE_TWILIO_NUMBER", "+15005550006", "The number that people text, with + and country code."),
     Variable("TIPLINE_TWILIO_API_URL", TWILIO_API, "Another address of Twilio's API, such as a local one in tests."),
+    Variable("TIPLINE_TWILIO_WHATSAPP", "", "The number of the line's WhatsApp sender at Twilio, if it has one."),
+    Variable("TIPLINE_TELEGRAM_TOKEN", "", "The bot's token from @BotFather; better as TIPLINE_TELEGRAM_TOKEN_FILE.", secret=True),
+    Variable(
+        "TIPLINE_TELEGRAM_WEBHOOK_SECRET",
+        "",
+        "Random letters and digits; Telegram then calls us. Without it the line asks Telegram (no public address needed).",
+        secret=True,
+    ),
+    Variable("TIPLINE_TELEGRAM_API_URL", TELEGRAM_API, "Another address of the Bot API, such as a server of your own."),
+    Variable("TIPLINE_GATEWAY_SECRET", "", "The key with which your text gateway signs what it posts to /gateway/message.", secret=True),
+    Variable("TIPLINE_GATEWAY_FIELDS", FieldMap().text, "Where it puts a message's id, sender and text; a.b = b inside a."),
+    Variable("TIPLINE_GATEWAY_SEND_URL", "", "Where your gateway takes texts to send, by POST."),
+    Variable("TIPLINE_GATEWAY_SEND_AUTH", "", "The Authorization header that it wants.", secret=True),
+    Variable("TIPLINE_GATEWAY_SEND_BODY", SendMap().text, "The JSON that it takes, with {to}, {text} and {id}."),
+    Variable("TIPLINE_METRICS_PORT", "", "Port on 127.0.0.1 for Prometheus: /metrics, numbers without content. Empty = none."),
     Variable("TIPLINE_LANGUAGE_PACKS", "", "Folder of Argos packages to install at the start. Without any, tips stay untranslated."),
     Variable("TIPLINE_LANGUAGES", "en,es", "Languages that the line expects, as BCP 47 codes."),
     Variable("TIPLINE_REGIONS", "", "TOML file of the line's regions and agencies, which only you can write."),
@@ -50,6 +68,7 @@ VARIABLES = (
 NAMES = tuple(variable.name for variable in VARIABLES)
 SECRETS = frozenset(variable.name for variable in VARIABLES if variable.secret)
 TWILIO = ("TIPLINE_TWILIO_ACCOUNT_SID", "TIPLINE_TWILIO_AUTH_TOKEN", "TIPLINE_TWILIO_NUMBER")
+GATEWAY = ("TIPLINE_GATEWAY_SECRET", "TIPLINE_GATEWAY_SEND_URL")
 
 
 def settings_lines() -> str:
@@ -105,6 +124,23 @@ def account_sid(text: str) -> str | None:
 
 def token(text: str) -> str | None:
     return text if re.fullmatch(r"[!-~]+", text) else None
+
+
+def bot_token(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9]{3,20}:[A-Za-z0-9_-]{30,100}", text) else None
+
+
+def hook_secret(text: str) -> str | None:
+    """What Telegram takes as a secret token (1-256 of these), long enough not to be guessed."""
+    return text if re.fullmatch(r"[A-Za-z0-9_-]{16,256}", text) else None
+
+
+def web_url(text: str) -> str | None:
+    """An address with a path. https, or http on this machine; no user, query or fragment."""
+    url = split(text)
+    if url is None or not url.hostname or url.username is not None or url.query or url.fragment:
+        return None
+    return text if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname)) else None
 
 
 def e164(text: str) -> str | None:

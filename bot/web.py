@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.logs import Event, event
+from handlers.channels import Refused
 from handlers.intake import Acceptor
-from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, Refused, TwilioWebhook, form_items
+from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, TwilioWebhook, form_items
 from sealing.rows import Accepted, StorageDown
 from storage.desk_store import DeskReads
 

@@ -27,10 +27,12 @@ from handlers.acts import Acts
 from handlers.answering import Answering
 from handlers.conversation import Plan
 from handlers.delivery import Offers, Sends
+from handlers.erasing import Erasures
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
 from handlers.phrases import Phrase
 from handlers.pipeline import Pipeline
+from handlers.ports import Sender
 from handlers.senders import TwilioSender
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
@@ -97,8 +99,8 @@ def web_application(settings: Settings, database: Database, practice: PracticeTo
     access = Access(reads, origins(settings), clock.now_ms)
     shown = Shown(settings.line, settings.practice, DESK_POLL_MS if not settings.practice else PRACTICE_POLL_MS)
     routes = [*Health(reads, acceptor).routes(), *Desk(reads, access, desk_page(), shown).routes()]
-    if settings.twilio is not None:
-        t = settings.twilio
+    if settings.channels.twilio is not None:
+        t = settings.channels.twilio
         webhook = TwilioWebhook(t.account_sid, t.auth_token, settings.public_url, t.number)
         routes += TwilioRoute(webhook, acceptor).routes()
     if practice is not None and settings.practice:
@@ -128,7 +130,7 @@ class Worker:
     clock: SystemClock
     handlers: Mapping[TaskKind, Callable[[Task], Awaitable[None]]]
     translator: ChildTranslator
-    senders: Mapping[str, TwilioSender | HandsetSender]
+    senders: Mapping[str, Sender]
 
 
 def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> Worker:
@@ -148,8 +150,9 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
         return settings.slots.next_urgent(now) if urgent else settings.slots.next_slot(now)
 
     timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing)
-    pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm)
+    erasures = Erasures(store, keys, clock, senders)
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing, erasures)
+    pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm, erasures)
     offers = Offers(store, keys, clock, vetters, atlas, slot, alarm)
     answering = Answering(keys, clock, ears.detector, translator, phrases)
     acts = Acts(store, keys, clock, vetters, atlas, answering, acted)
@@ -159,15 +162,16 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
         TaskKind.SEAL: pipeline.seal,
         TaskKind.OFFER: offers.offer,
         TaskKind.ACT: acts.carry_out,
-        TaskKind.SEND: Sends(store, keys, senders).send,
+        TaskKind.SEND: Sends(store, keys, clock, senders, erasures).send,
+        TaskKind.ERASE: erasures.erase,
     }
     queue = SqlQueue(database, clock, on_event=queue_event)
     return Worker(store, queue, DeskReads(database, clock), keys, clock, handlers, translator, senders)
 
 
-def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, TwilioSender | HandsetSender]:
-    if settings.twilio is not None:
-        t = settings.twilio
+def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, Sender]:
+    if settings.channels.twilio is not None:
+        t = settings.channels.twilio
         return {text.CHANNEL: TwilioSender(t.account_sid, t.auth_token, t.number, t.api_url)}
     if practice is not None:
         return {handset.CHANNEL: HandsetSender(f"http://127.0.0.1:{settings.port}", practice.token)}

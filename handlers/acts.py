@@ -22,6 +22,7 @@ from sealing.case import sha256
 from sealing.custody import Entry, EntryError, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Answer
+from sealing.points import Point, reached
 from sealing.rows import ActRow, CaseRow, CaseState, GrantRow, GrantState, Handout, Purpose, Task
 from sealing.signing import Use
 
@@ -92,6 +93,7 @@ class Acts:
             await tx.hand_out(Handout(act.id, act.person_id, seal(plaintext, member.card.age_recipient), expires))
             await tx.drop_act(act.id)
             await tx.done(task)
+            reached(Point.JUDGED)
         self.event(done.refusal or done.result)
 
     async def _drop(self, task: Task) -> None:

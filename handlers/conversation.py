@@ -12,7 +12,7 @@ from handlers.hearing import Heard, Message, held, phone_of, read
 from handlers.memory import Path, Safety, State, StateError
 from handlers.phrases import ASKS, SLOTS, Phrase
 from handlers.questions import closing, following, greeting
-from triage.tip import Asked, Urgency
+from triage.tip import Asked, Control, Urgency
 
 __all__ = ["Heard", "Path", "Plan", "Safety", "Say", "State", "StateError", "Turn", "advance", "overtaken", "pending"]
 
@@ -81,20 +81,23 @@ def overtaken(state: State) -> State:
 def advance(state: State, heard: Heard, now_ms: int, plan: Plan) -> tuple[State, Turn]:
     """Total and deterministic: any text, in any state, at any time."""
     state = _careful(state, phone_of(heard))
-    asked = pending(state, now_ms)
+    open_question = pending(state, now_ms)
+    asked = open_question if not heard.aside and heard.control is None else None
     gap, stranger = _rested(state, now_ms), _stranger(state, now_ms)
     message = read(heard, asked)
-    state = _sit(state, now_ms, keep=asked is not None)
+    state = state if heard.aside else _sit(state, now_ms, keep=open_question is not None)
     belongs = _belongs(state, message, asked)
     state = _learn(state, heard, message, belongs, now_ms)
     if message.silent:
         state = replace(state, safety=Safety.SILENT, asking=None)
     if state.safety is Safety.SILENT:
         return state, Turn((), belongs, state.settled, state.today, hears=False)
+    if heard.aside:
+        return state, Turn((), belongs, state.settled, state.today, hears=False)
     asking = state.asking
     if message.readable:
         state = _answered(state, asked, message)
-    phrase = _spare(state, _choose(state, message, asking, gap and not stranger, plan), now_ms)
+    phrase = _spare(state, _choose(state, heard, message, asking, gap and not stranger, plan), now_ms)
     say = () if phrase is None else (Say(phrase, {"time": plan.read_by} if phrase in SLOTS else {}),)
     hears = _hears(state, new=gap or not belongs)
     return _said(state, phrase, now_ms), Turn(say, belongs, state.settled, state.today, hears)
@@ -199,10 +202,10 @@ def _answered(state: State, asked: Asked | None, message: Message) -> State:
     return replace(state, answered=state.answered | {asked})
 
 
-def _choose(state: State, message: Message, asking: Phrase | None, rested: bool, plan: Plan) -> Phrase:
+def _choose(state: State, heard: Heard, message: Message, asking: Phrase | None, rested: bool, plan: Plan) -> Phrase:
     if not message.readable:
         return Phrase.KIND_ERROR
-    told = _controlled(state, message, asking)
+    told = Phrase.COMMANDS if heard.control is Control.HELP else _controlled(state, message, asking)
     if told is not None:
         return told
     if message.later and (state.said or state.told):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from handlers.erasing import OURS_AFTER_MS, Erasures
 from handlers.memory import Safety
 from handlers.parts import worker_leaf
-from handlers.ports import Clock, MaybeSent, NotSent, Sender, SendResult, Store, Trouble, Tx
+from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Trouble, Tx, Unsent, Wait
 from handlers.roster import Member, Vetters, read_member
 from handlers.succession import grants_of, hand_over, strike
 from handlers.thread import read_thread
@@ -21,10 +22,13 @@ from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
-from sealing.rows import GrantRow, GrantState, Purpose, SendingRow, SendingState, Task
+from sealing.points import Point, reached
+from sealing.rows import GrantRow, GrantState, Later, Purpose, SendingRow, SendingState, Task, TaskKind
 
 MOST_TRIES = 9
 """With the queue's pauses (1 s doubling to 10 min) about a quarter of an hour."""
+IN_FLIGHT_MS = 500
+"""When to look again after another text to the same address was on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Offers:
             elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
                 await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
             await tx.done(task)
+        reached(Point.OFFERED)
 
     def _may(self, gate: GateFile, member: Member) -> bool:
         now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
@@ -82,37 +87,56 @@ class Offers:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to."""
+
+    row: SendingRow
+    outgoing: Outgoing
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sends:
     """Carries ledger rows out. A crash between hand-over and record leaves `unknown`, which is never sent again by itself."""
 
     store: Store
     keys: WorkerKeys
+    clock: Clock
     senders: Mapping[str, Sender]
+    erasures: Erasures
+    _paused: dict[str, int] = field(default_factory=dict)
+    """Address tag -> ms before which the provider wants nothing for it. Lost with the process: it is told again."""
 
     async def send(self, task: Task) -> None:
-        """The SEND task: `ref` = sending id. Raises NotSent, so that the queue tries again later."""
+        """The SEND task: `ref` = sending id. Raises NotSent, so that the queue tries again later; Later while another text to the same
+        address is on its way, or the provider asked to wait with this address."""
         row = await self._row(task)
-        outgoing = None if row is None else await self._claim(task, row)
-        if row is None or outgoing is None:
+        claim = None if row is None else await self._claim(task, row)
+        if claim is None:
             return
-        sender = self.senders.get(outgoing.channel)
+        sender = self.senders.get(claim.outgoing.channel)
         if sender is None:
             await self._end(task, SendingState.SHELVED)
             return
+        reached(Point.SENDING)
         try:
-            result = await sender.send(outgoing.address, outgoing.text)
+            result = await sender.send(claim.outgoing.address, claim.outgoing.text, claim.row.id)
+        except Wait as wait:
+            self._pause(claim.thread, wait.delay_ms)
+            await self._take_back(task)
+            raise Later(wait.delay_ms) from None
         except NotSent:
-            if row.case_id is None and task.attempts > MOST_TRIES:
+            if claim.row.case_id is None and task.attempts > MOST_TRIES:
                 # A question of ours that is late by a quarter of an hour may meet another person on that phone.
                 await self._end(task, SendingState.SHELVED)
                 return
-            async with self.store.begin() as tx:
-                await tx.move_sending(task.ref, SendingState.SENDING, SendingState.DUE)
+            await self._take_back(task)
             raise
         except MaybeSent:
             await self._end(task, SendingState.UNKNOWN)
             return
-        await self._end(task, SendingState.SENT if result is SendResult.SENT else SendingState.SHELVED)
+        reached(Point.LEFT)
+        await (self._sent(task, claim, sender, result) if isinstance(result, Sent) else self._refused(task, claim, result))
 
     async def _row(self, task: Task) -> SendingRow | None:
         async with self.store.begin() as tx:
@@ -125,20 +149,52 @@ class Sends:
             await tx.done(task)
             return None
 
-    async def _claim(self, task: Task, row: SendingRow) -> Outgoing | None:
+    async def _claim(self, task: Task, row: SendingRow) -> Claim | None:
         """Asks the conversation, as it is now, before anything leaves: nothing after 9, no answer to a phone that was borrowed since."""
         outgoing = plaintexts.read_outgoing(self.keys.open(Purpose.DELIVERY, row.epoch, row.sealed))
         tag = await asyncio.to_thread(self.keys.index_tag, outgoing.channel, outgoing.address.reveal())
+        self._heed_pause(tag)
         async with self.store.begin() as tx:
             safety = read_thread(self.keys, await tx.thread(tag)).state.safety
             if safety is Safety.SILENT:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.SHELVED)
             elif safety is Safety.BORROWED and row.case_id is not None:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
-            elif await tx.move_sending(row.id, SendingState.DUE, SendingState.SENDING):
-                return outgoing
+            elif await tx.claim_sending(row.id, tag):
+                return Claim(row, outgoing, tag)
+            elif (again := await tx.sending(row.id)) is not None and again.state is SendingState.DUE:
+                raise Later(IN_FLIGHT_MS)
             await tx.done(task)
             return None
+
+    def _pause(self, thread: str, delay_ms: int) -> None:
+        now = self.clock.now_ms()
+        for over in [tag for tag, until in self._paused.items() if until <= now]:
+            del self._paused[over]
+        self._paused[thread] = now + delay_ms
+
+    def _heed_pause(self, thread: str) -> None:
+        left = self._paused.get(thread, 0) - self.clock.now_ms()
+        if left > 0:
+            raise Later(left + 1)
+
+    async def _take_back(self, task: Task) -> None:
+        async with self.store.begin() as tx:
+            await tx.move_sending(task.ref, SendingState.SENDING, SendingState.DUE)
+
+    async def _sent(self, task: Task, claim: Claim, sender: Sender, sent: Sent) -> None:
+        async with self.store.begin() as tx:
+            await tx.move_sending(task.ref, SendingState.SENDING, SendingState.SENT, keep=sender.receipts)
+            for ref in sent.refs:
+                noted = await self.erasures.note(tx, claim.thread, claim.outgoing.channel, claim.outgoing.address, ref)
+                if noted is not None and sender.erasing is Erasing.SEALED:
+                    await tx.enqueue(TaskKind.ERASE, noted, self.clock.now_ms() + OURS_AFTER_MS)
+            await tx.done(task)
+
+    async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:
+        """An answer that the provider takes only after the source has written again waits for that."""
+        waits = why is Unsent.CLOSED and claim.row.case_id is not None
+        await self._end(task, SendingState.WAITING if waits else SendingState.SHELVED)
 
     async def _end(self, task: Task, state: SendingState) -> None:
         async with self.store.begin() as tx:

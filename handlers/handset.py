@@ -8,7 +8,7 @@ from datetime import datetime
 
 import httpx
 
-from handlers.ports import MaybeSent, NotSent, SendResult
+from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent
 from triage.sensitive import Sensitive
 from triage.tip import Inbound
 
@@ -31,12 +31,15 @@ def read_handset(fields: Mapping[str, object], received: datetime) -> Inbound | 
 class HandsetSender:
     """handlers.ports.Sender: hands a text to the web process's mailbox over loopback."""
 
+    erasing = Erasing.NEVER
+    receipts = False
+
     def __init__(self, base_url: str, token: Sensitive[str]) -> None:
         self._url = f"{base_url}/handset/deliver"
         self._headers = {"Authorization": f"Practice {token.reveal()}"}
         self._http = httpx.AsyncClient(timeout=5.0, trust_env=False)
 
-    async def send(self, address: Sensitive[str], text: Sensitive[str]) -> SendResult:
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:  # noqa: ARG002  the contract's
         """Raises NotSent, MaybeSent."""
         try:
             answer = await self._http.post(self._url, json={"phone": address.reveal(), "text": text.reveal()}, headers=self._headers)
@@ -46,7 +49,10 @@ class HandsetSender:
             raise MaybeSent from None
         if answer.status_code != 204:
             raise NotSent from None
-        return SendResult.SENT
+        return Sent()
+
+    async def erase(self, address: Sensitive[str], ref: str) -> None:
+        """A practice phone keeps its own texts."""
 
     async def close(self) -> None:
         await self._http.aclose()

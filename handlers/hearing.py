@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handlers.memory import Path, Safety
 from handlers.replies import digit, nine, not_now, phone_answer, phone_told, readable, silence, wordless, yes_or_no
 from triage.sensitive import Sensitive
-from triage.tip import Asked, Assessment, Child, EntityType, Of, Relation, Urgency
+from triage.tip import Asked, Assessment, Child, Control, EntityType, Of, Relation, Urgency
 
 LONG = 40
 """Code points from which a text of no known kind is taken for a tip, not for a word on the way to one."""
@@ -20,13 +20,17 @@ IN_DIGITS = frozenset({Asked.GOOD_TIME, Asked.TELL, Asked.PLACE})
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One message and what triage made of it. `place_known`: the router's reading (a country is too wide); None = any place named."""
+    """One message and what triage made of it. `place_known`: the router's reading (a country is too wide); None = any place named.
+    `control`: a command of the channel, in place of words."""
 
     text: Sensitive[str]
     assessment: Assessment
     language: str
     alphabet: str
     place_known: bool | None = None
+    control: Control | None = None
+    aside: bool = False
+    """It adds to what was told and is no part of the talk: an edited message, or one that came very late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,13 @@ def read(heard: Heard, asked: Asked | None) -> Message:
         path=path,
         reply=reply,
         control=number is not None,
-        readable=readable(text),
-        blank=found.greeting or wordless(text) or (number is not None and asked is None),
+        readable=heard.control is not None or readable(text),
+        blank=heard.control is not None or found.greeting or wordless(text) or (number is not None and asked is None),
         spoken=spoken,
         telling=spoken or path is not Path.NONE,
         outside=outside,
         empty=_not_ours(found) and not doubtful,
-        silent=silent,
+        silent=silent or heard.control is Control.STOP,
         later=later,
         phone=phone_answer(text) if asked is Asked.PHONE else Safety.UNKNOWN,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from handlers.ports import Clock, Entropy, Intake
 from sealing import plaintexts
 from sealing.keyring import WebKeys
+from sealing.points import Point, reached
 from sealing.rows import Accepted, SealedInbound
 from triage.tip import Inbound
 
@@ -24,7 +25,11 @@ class Acceptor:
 
     async def accept(self, message: Inbound) -> Accepted:
         """Durable on return. Raises sealing.rows.StorageDown: nothing was written, answer 503."""
+        reached(Point.TAKEN)
         epoch, sealed = self.keys.seal_intake(plaintexts.inbound(message))
+        reached(Point.SEALED)
         tag = self.keys.dedupe_tag(message.channel, message.provider_id)
         day = self.clock.now_ms() // DAY_MS
-        return await self.intake.accept(SealedInbound(self.entropy.draw(16).hex(), tag, epoch, sealed, day))
+        accepted = await self.intake.accept(SealedInbound(self.entropy.draw(16).hex(), tag, epoch, sealed, day))
+        reached(Point.COMMITTED)
+        return accepted

@@ -54,11 +54,13 @@ class Sealer:
                 seq,
                 previous,
                 r.message.text,
-                r.message.received,
+                r.message.written,
                 u.identified.language,
                 u.translation,
                 u.assessment,
                 r.asked,
+                r.message.form,
+                r.message.media,
             )
             sealed.append(envelope(self.key, seq, Part.MESSAGE, self.day, plaintext))
             previous = sealed[-1].sha256

@@ -8,12 +8,14 @@ waiting messages in one transaction  (7) the offer falls due at the next slot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from handlers.erasing import Erasures
 from handlers.facts import tip_facts
+from handlers.forgetting import let_go
 from handlers.parts import DAY_MS, Sealer
 from handlers.ports import Clock, Entropy, Store, Trouble, Tx
 from handlers.reading import Read, read_messages
@@ -27,6 +29,7 @@ from routing.people import Atlas, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
+from sealing.points import Point, reached
 from sealing.rows import CaseRow, CaseState, GrantState, InboundRow, Part, SealedCase, Task, TaskKind, ThreadRow
 
 Slot = Callable[[int, bool], int]
@@ -57,6 +60,7 @@ class Pipeline:
     atlas: Atlas
     slot: Slot
     alarm: Alarm
+    erasures: Erasures
 
     async def seal(self, task: Task) -> None:
         """The SEAL task: `ref` = case id."""
@@ -67,6 +71,7 @@ class Pipeline:
                 return
         names = spellings(waiting.members.values())
         read = await read_messages(waiting.inbound, waiting.thread, self.keys, self.understanding, names)  # (2)
+        reached(Point.READ)
         if waiting.case.state in (CaseState.TALKING, CaseState.HELD):
             await self._first(task, waiting, read)
         else:
@@ -85,7 +90,7 @@ class Pipeline:
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         state = waiting.thread.state
-        received = min(r.message.received for r in read)
+        received = min(r.message.written for r in read)
         return tip_facts([r.assessment for r in read], self.atlas, received, state.today, state.language or None)
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
@@ -104,7 +109,8 @@ class Pipeline:
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, drawn, cards)
         stub = sealer.stub(facts, read, self.atlas, self._country(facts))
         envelopes = sealer.messages(read, 1, "")
-        envelopes += (sealer.contact(read[-1].message, waiting.thread, len(envelopes) + 1),)
+        if not waiting.thread.forgotten:
+            envelopes += (sealer.contact(read[-1].message, waiting.thread, len(envelopes) + 1),)
         envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
         grants = sealer.grants(gate.order, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
@@ -114,9 +120,11 @@ class Pipeline:
         async with self.store.begin() as tx:  # (6)
             if not await tx.seal(sealed, waiting.case.version):  # (1)
                 raise CaseMoved
-            await self._forget_questions(tx, waiting)
+            await self._settle(tx, waiting, read)
             await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
             await tx.done(task)
+            reached(Point.CASE_WRITTEN)
+        reached(Point.CASE_SEALED)
 
     async def _append(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
@@ -141,7 +149,8 @@ class Pipeline:
             last = max((e.seq for e in stored), default=0)
             previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
             envelopes = sealer.messages(read, last + 1, previous)
-            envelopes += (sealer.contact(read[-1].message, waiting.thread, last + len(envelopes) + 1),)
+            if not waiting.thread.forgotten:
+                envelopes += (sealer.contact(read[-1].message, waiting.thread, last + len(envelopes) + 1),)
             fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
             gate = replace(gate, epoch=key.epoch, recipient=key.recipient)
             sealed_gate = self.keys.seal_gate(case.id, gate_bytes(gate))
@@ -159,8 +168,10 @@ class Pipeline:
             for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
                 await tx.log(entry)
             await self._strike(tx, gate, struck)
-            await self._forget_questions(tx, waiting)
+            await self._settle(tx, waiting, read)
             await tx.done(task)
+            reached(Point.CASE_WRITTEN)
+        reached(Point.CASE_SEALED)
 
     async def _strike(self, tx: Tx, gate: GateFile, struck: tuple[str, ...]) -> None:
         """Whoever is struck gets nothing further; the next in the drawn order is offered the case in the next slot."""
@@ -170,8 +181,12 @@ class Pipeline:
         if struck and not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
             self.alarm(Trouble.ORDER_EXHAUSTED)
 
-    async def _forget_questions(self, tx: Tx, waiting: Waiting) -> None:
-        """Sealed: the thread keeps no trace of which message answered what."""
+    async def _settle(self, tx: Tx, waiting: Waiting, read: Sequence[Read]) -> None:
+        """Sealed: the thread keeps no trace of which message answered what, the provider none of the messages."""
+        await self.erasures.sealed(tx, waiting.row.tag, read[-1].message.channel)
+        if waiting.thread.forgotten:
+            await let_go(tx, self.keys, waiting.thread, waiting.row.tag, waiting.case.id, self._hour())
+            return
         thread = replace(waiting.thread, state=replace(waiting.thread.state, sealed=True), asked={})
         if not await tx.save_thread(thread.sealed(self.keys, waiting.row)):
             raise CaseMoved

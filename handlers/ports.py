@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,11 +14,13 @@ from sealing.rows import (
     CaseRow,
     CaseState,
     Envelope,
+    ErasureRow,
     GrantRow,
     GrantState,
     Handout,
     InboundRow,
     PersonRow,
+    Receipt,
     SealedCase,
     SealedInbound,
     SendingRow,
@@ -42,6 +45,10 @@ class Tx(Protocol):
     async def inbound(self, id: str) -> InboundRow | None: ...
     async def inbound_of(self, thread: str) -> Sequence[InboundRow]: ...
     async def attach(self, id: str, thread: str) -> bool: ...
+    async def waits_for_earlier(self, id: str) -> bool:
+        """Whether an earlier message of the same sender is still to be conversed, and is not stuck."""
+        ...
+
     async def drop_inbound(self, ids: Sequence[str]) -> None: ...
     async def thread(self, tag: str) -> ThreadRow | None: ...
     async def thread_of(self, case_id: str) -> ThreadRow | None: ...
@@ -73,10 +80,29 @@ class Tx(Protocol):
     async def open_cases(self) -> Mapping[str, int]: ...
     async def add_sending(self, row: SendingRow) -> bool: ...
     async def sending(self, id: str) -> SendingRow | None: ...
-    async def move_sending(self, id: str, old: SendingState, new: SendingState) -> bool: ...
+    async def claim_sending(self, id: str, thread: str) -> bool:
+        """DUE to SENDING. False also while another text to this thread's address is being sent."""
+        ...
+
+    async def move_sending(self, id: str, old: SendingState, new: SendingState, *, keep: bool = False) -> bool:
+        """`keep`: an answer that counts as sent keeps its text until the provider tells that it arrived."""
+        ...
+
     async def release_waiting(self, case_id: str, due: int) -> int: ...
     async def shelve_waiting(self, case_id: str) -> None:
         """Answers that nobody came for: shelved, and emptied of text and address."""
+        ...
+
+    async def drop_contacts(self, case_id: str) -> int:
+        """Forgets the way back to a source: the one deletion before the purge. Returns how many envelopes."""
+        ...
+
+    async def add_erasure(self, row: ErasureRow) -> None: ...
+    async def erasure(self, id: str) -> ErasureRow | None: ...
+    async def drop_erasure(self, id: str) -> None: ...
+    async def drop_old_erasures(self, thread: str, before_day: int) -> None: ...
+    async def erase_all(self, thread: str, due: int) -> None:
+        """An ERASE task for everything of this conversation that still lies at the provider."""
         ...
 
     async def log(self, leaf: bytes) -> None: ...
@@ -114,11 +140,6 @@ class Phrases(Protocol):
     def say(self, phrase: str, language: str, alphabet: str, slots: Mapping[str, str]) -> str: ...
 
 
-class SendResult(StrEnum):
-    SENT = "sent"
-    BLOCKED = "blocked"
-
-
 class Trouble(StrEnum):
     """What an operator must look at; holds have codes of their own (routing.people.Hold)."""
 
@@ -130,11 +151,63 @@ class NotSent(Exception):
     """It certainly did not leave; retry."""
 
 
+class Wait(NotSent):
+    """The provider says: not before `delay_ms` from now, to this address."""
+
+    def __init__(self, delay_ms: int) -> None:
+        super().__init__()
+        self.delay_ms = delay_ms
+
+
 class MaybeSent(Exception):
     """It may have left; the ledger says `unknown`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider has it. `refs` = by what it can be deleted there, one for each part; empty = it cannot be."""
+
+    refs: tuple[str, ...] = ()
+
+
+class Unsent(StrEnum):
+    """A refusal that no repetition changes. `closed` = not before the source writes again; `blocked` = never to this address."""
+
+    CLOSED = "closed"
+    BLOCKED = "blocked"
+
+
+class Erasing(StrEnum):
+    """When the provider is asked to delete what it keeps: as soon as the case holds it, when the source asks, or it has no such way."""
+
+    SEALED = "sealed"
+    ASKED = "asked"
+    NEVER = "never"
+
+
 class Sender(Protocol):
-    async def send(self, address: Sensitive[str], text: Sensitive[str]) -> SendResult:
-        """Raises NotSent or MaybeSent."""
+    """One channel's way out."""
+
+    @property
+    def erasing(self) -> Erasing: ...
+
+    @property
+    def receipts(self) -> bool:
+        """Whether the provider tells later what became of a text."""
+        ...
+
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:
+        """`cause` = ledger id, a random-looking name for this text that may be told to the provider. Raises NotSent, Wait, MaybeSent."""
+        ...
+
+    async def erase(self, address: Sensitive[str], ref: str) -> None:
+        """Deletes one message at the provider; one that is gone, or that cannot be deleted any more, is no fault. Raises NotSent, Wait."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Receipts(Protocol):
+    async def record(self, sending: str, receipt: Receipt) -> None:
+        """What became of the text of this ledger id; an id that is not known changes nothing. Raises StorageDown."""
         ...

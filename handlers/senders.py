@@ -16,7 +16,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from handlers.ports import MaybeSent, NotSent, SendResult
+from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent
 from handlers.text import fit_sms, sms_parts
 from triage.sensitive import Sensitive
 
@@ -34,6 +34,9 @@ NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 class TwilioSender:
     """handlers.ports.Sender for numbers. One connection a request: a kept one can die unseen, and then nobody knows what left."""
 
+    erasing = Erasing.SEALED
+    receipts = False
+
     def __init__(self, account_sid: str, auth_token: Sensitive[str], number: str, api_url: str, timeout_s: float = 15.0) -> None:
         self._number = number
         self._timeout_s = timeout_s
@@ -42,44 +45,49 @@ class TwilioSender:
         self._client = Client(account_sid, auth_token.reveal(), http_client=self._http, environment={"TIPLINE": "1"})
         self._client.api.base_url = api_url
 
-    async def send(self, address: Sensitive[str], text: Sensitive[str]) -> SendResult:
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:  # noqa: ARG002
         """One text, in as few requests as Twilio takes it.
 
         BLOCKED = this address will not be reached. Raises NotSent (nothing left; its args are Twilio's HTTP status and code, or none)
         or MaybeSent. A long text whose later part fails has left in part: MaybeSent.
         """
-        for n, part in enumerate(sms_parts(fit_sms(_whole(text.reveal())))):
+        refs: list[str] = []
+        for part in sms_parts(fit_sms(_whole(text.reveal()))):
             try:
                 result = await self._post(address.reveal(), part)
             except NotSent:
-                if n:
+                if refs:
                     raise MaybeSent from None
                 raise
-            if result is SendResult.BLOCKED:
+            if isinstance(result, Unsent):
                 return result
-        return SendResult.SENT
+            refs += result.refs
+        return Sent(tuple(refs))
 
-    async def _post(self, to: str, body: str) -> SendResult:
+    async def erase(self, address: Sensitive[str], ref: str) -> None:
+        raise NotImplementedError
+
+    async def _post(self, to: str, body: str) -> Sent | Unsent:
         """Every cause is cut off (`from None`): httpx and twilio put the URL, the number or the answer into theirs."""
         try:
             async with asyncio.timeout(self._timeout_s * 2):  # each step has its own timeout; this ends a peer that dribbles
-                await self._client.messages.create_async(to=to, from_=self._number, body=body)
+                made = await self._client.messages.create_async(to=to, from_=self._number, body=body)
         except (TwilioRestException, TwilioServiceException) as error:
             return _refusal(error.status, error.code)
         except NOT_WRITTEN:
             raise NotSent from None
         except (httpx.HTTPError, TimeoutError, TwilioException, ValueError, TypeError, AttributeError, LookupError):
             raise MaybeSent from None  # written and unanswered, or answered with something that is not Twilio's
-        return SendResult.SENT
+        return Sent((str(made.sid),))
 
     async def close(self) -> None:
         await self._http.close()
 
 
-def _refusal(status: int, code: int | None) -> SendResult:
+def _refusal(status: int, code: int | None) -> Unsent:
     """What an HTTP refusal means. Raises NotSent, MaybeSent."""
     if code in UNREACHABLE:
-        return SendResult.BLOCKED
+        return Unsent.BLOCKED
     if status in UNCERTAIN:
         raise MaybeSent from None
     raise NotSent(status, code if isinstance(code, int) else 0) from None

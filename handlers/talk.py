@@ -8,14 +8,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from handlers.conversation import Heard, Plan, Say, Turn, advance, overtaken, pending
+from handlers.erasing import Erasures
 from handlers.facts import place_known
+from handlers.forgetting import drop, let_go
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
-from handlers.roster import Vetters, members, spellings
+from handlers.roster import Member, Vetters, members, spellings
 from handlers.subject import subject_of, together
 from handlers.thread import Thread, read_thread
 from handlers.understanding import ENGLISH, UNSURE, Understanding, Understood
@@ -23,13 +25,19 @@ from routing.people import Atlas
 from sealing import plaintexts
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
-from sealing.rows import CaseRow, CaseState, InboundRow, Purpose, SendingRow, SendingState, Task, TaskKind, ThreadRow
+from sealing.points import Point, reached
+from sealing.rows import CaseRow, CaseState, InboundRow, Later, Purpose, SendingRow, SendingState, Task, TaskKind, ThreadRow
 from triage.sensitive import Sensitive
-from triage.tip import Inbound, Urgency
+from triage.tip import Control, Form, Inbound, Urgency
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 ANSWER_AFTER_MS = 3_000
 """Fixed, from acceptance: the same for a stranger, a wrong code and a tip (DESIGN 1, oracle)."""
+LATE_MS = 3_600_000
+"""A message that took longer to reach us is taken and not answered: somebody else may hold the phone by now."""
+EARLIER_MS = 200
+TRIES = 5
 FORGET_AFTER_MS = 72 * 3_600_000
 AT_ONCE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP})
 WAITING_FOR_SEAL = frozenset({CaseState.TALKING, CaseState.HELD})
@@ -54,32 +62,50 @@ class Talk:
     phrases: Phrases
     plan: Callable[[int], Plan]
     timing: Timing
+    erasures: Erasures
 
     async def converse(self, task: Task) -> None:
-        """The CONVERSE task. A message already handled (its row gone or attached) changes nothing."""
+        """The CONVERSE task. A message already handled (its row gone or attached) changes nothing.
+
+        Raises Later while an earlier message of the same sender is still to be conversed: answers belong to the questions before them.
+        """
         async with self.store.begin() as tx:
             row = await tx.inbound(task.ref)
-            found = await members(tx, self.keys, self.vetters)
-        if row is None or row.thread is not None:
-            async with self.store.begin() as tx:
+            if row is None or row.thread is not None:
                 await tx.done(task)
-            return
+                return
+            if await tx.waits_for_earlier(row.id):
+                raise Later(EARLIER_MS)
+            found = await members(tx, self.keys, self.vetters)
         message = plaintexts.read_inbound(self.keys.open(Purpose.INTAKE, row.epoch, row.sealed))  # (1)
         tag = await asyncio.to_thread(self.keys.index_tag, message.channel, message.address.reveal())
+        for _ in range(TRIES):
+            try:
+                await (self._forget if message.control is Control.FORGET else self._turn)(task, row, message, tag, found)
+            except ThreadMoved:
+                continue
+            return
+        raise Later(EARLIER_MS)
+
+    async def _turn(self, task: Task, row: InboundRow, message: Inbound, tag: str, found: Sequence[Member]) -> None:
         stored, thread = await self._remembered(tag)
         now = self.clock.now_ms()
-        asked = pending(thread.state, now)
+        aside = message.form is Form.EDITED or now - int(message.written.timestamp() * 1000) > LATE_MS
+        asked = None if aside or message.control is not None else pending(thread.state, now)
         understood = await self.understanding.quick(message.text, thread.state.language or None, asked, spellings(found))  # (2)
         known = place_known([understood.assessment], self.atlas)
-        heard = Heard(message.text, understood.assessment, _language(understood, thread.state), understood.identified.alphabet, known)
+        language, alphabet = _language(understood, thread.state), understood.identified.alphabet
+        heard = Heard(message.text, understood.assessment, language, alphabet, known, message.control, aside)
         state, turn = advance(thread.state, heard, now, self.plan(now))  # (3)
         questions = dict(thread.asked) if asked is None else {**thread.asked, row.id: asked}
         readable = {lexicon.language for lexicon in self.understanding.lexicons}
         subject = together(thread.subject, subject_of(message.text.reveal(), understood, readable))
-        new = Thread(state, questions, thread.last_sending, subject)
+        new = Thread(state, questions, thread.last_sending, subject, thread.forgotten)
+        reached(Point.UNDERSTOOD)
         async with self.store.begin() as tx:
             held = stored or ThreadRow(tag, None, 0, 0, b"")
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
+            reached(Point.CONVERSED)
 
     async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread]:
         """A text of ours that has not left yet was never seen: its question is not the one that this message answers."""
@@ -106,6 +132,7 @@ class Talk:
         if not await tx.attach(row.id, held.tag):
             await tx.done(task)
             return
+        await self.erasures.note(tx, held.tag, message.channel, message.address, message.ref)
         if turn.tip and held.case_id is None:  # (4)
             urgent = understood.assessment.urgency in AT_ONCE
             await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
@@ -141,11 +168,41 @@ class Talk:
         epoch, sealed = self.keys.seal(Purpose.DELIVERY, plaintext)
         sending = self.keys.sending_id(f"turn\0{row.id}")
         if await tx.add_sending(SendingRow(sending, None, SendingState.DUE, epoch, sealed)):
-            await tx.enqueue(TaskKind.SEND, sending, int(message.received.timestamp() * 1000) + ANSWER_AFTER_MS)
+            received = min(int(message.received.timestamp() * 1000), self.clock.now_ms())  # a clock that was set back delays no answer
+            await tx.enqueue(TaskKind.SEND, sending, received + ANSWER_AFTER_MS)
         return sending
 
     def _say(self, say: Say, state: State) -> str:
         return self.phrases.say(say.phrase.value, state.language or ENGLISH, state.alphabet, say.slots)
+
+    async def _forget(self, task: Task, row: InboundRow, message: Inbound, tag: str, _: Sequence[Member]) -> None:
+        """The source asks to be let go. What he told is sealed first, without a way back to him; nothing is said any more."""
+        stored, thread = await self._remembered(tag)
+        now = self.clock.now_ms()
+        async with self.store.begin() as tx:
+            if not await tx.attach(row.id, tag):
+                await tx.done(task)
+                return
+            await tx.drop_inbound([row.id])
+            await self.erasures.note(tx, tag, message.channel, message.address, message.ref)
+            await tx.erase_all(tag, now)
+            if thread.last_sending is not None:
+                await tx.move_sending(thread.last_sending, SendingState.DUE, SendingState.SHELVED)
+            if stored is not None:
+                await self._let_go(tx, stored, thread, now)
+            await tx.done(task)
+
+    async def _let_go(self, tx: Tx, stored: ThreadRow, thread: Thread, now: int) -> None:
+        unsealed = await tx.inbound_of(stored.tag)
+        if stored.case_id is not None and not unsealed:
+            await let_go(tx, self.keys, thread, stored.tag, stored.case_id, now // HOUR_MS)
+        elif stored.case_id is None:
+            await tx.drop_inbound([waiting.id for waiting in unsealed])
+            await drop(tx, self.keys, thread, stored.tag)
+        else:
+            if not await tx.save_thread(replace(thread, last_sending=None, forgotten=True).sealed(self.keys, stored)):
+                raise ThreadMoved
+            await tx.enqueue(TaskKind.SEAL, stored.case_id, now)
 
     async def forget_thread(self, task: Task) -> None:
         """72 h of silence: the address's tag, state and what never became a tip are gone. One mark stays: who sent 9 is not answered."""
@@ -160,12 +217,10 @@ class Talk:
                 await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, _forget_at(self.clock.now_ms()))
             elif row is not None:
                 await tx.drop_inbound([waiting.id for waiting in unsealed])
+                await tx.erase_all(row.tag, self.clock.now_ms())
                 if row.case_id is not None:
                     await tx.shelve_waiting(row.case_id)
-                if read_thread(self.keys, row).state.safety is Safety.SILENT:
-                    await tx.save_thread(Thread(State(safety=Safety.SILENT)).sealed(self.keys, replace(row, case_id=None)))
-                else:
-                    await tx.drop_thread(task.ref)
+                await drop(tx, self.keys, read_thread(self.keys, row), row.tag)
             await tx.done(task)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 import phonenumbers
 from twilio.request_validator import RequestValidator
 
+from handlers.channels import Refused, read_body
 from triage.sensitive import Sensitive
 from triage.tip import Inbound
 
@@ -36,22 +37,10 @@ The signature joins names and values without separators, so that a captured requ
 Items = Sequence[tuple[str, str]]
 
 
-class Refused(StrEnum):
-    """Why a request did not become a message."""
-
-    BAD_SIGNATURE = "bad_signature"
-    NOT_FOR_US = "not_for_us"
-    UNREADABLE = "unreadable"
-
-
 async def form_items(chunks: AsyncIterable[bytes]) -> Items | Refused:
-    """Read a request's body (Starlette's `request.stream()`), never more than MAX_BODY, and parse it."""
-    body = bytearray()
-    async for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_BODY:
-            return Refused.UNREADABLE
-    return parse_form(bytes(body))
+    """Read a request's body, never more than MAX_BODY, and parse it."""
+    body = await read_body(chunks, MAX_BODY)
+    return body if isinstance(body, Refused) else parse_form(body)
 
 
 def parse_form(body: bytes) -> Items | Refused:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from handlers.memory import State, StateError
+from handlers.memory import Safety, State, StateError
 from handlers.subject import Subject
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
@@ -16,20 +16,27 @@ from triage.tip import Asked
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text."""
+    """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text.
+    `forgotten`: the source asked to be let go, as soon as the case holds what he told."""
 
     state: State
     asked: Mapping[str, Asked] = field(default_factory=dict)
     last_sending: str | None = None
     subject: Subject = Subject.UNKNOWN
+    forgotten: bool = False
 
     def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
         """The row with this in it."""
         asked = {inbound: question.value for inbound, question in self.asked.items()}
         fields: dict[str, object] = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked}
-        fields |= {"last_sending": self.last_sending, "subject": self.subject.value}
+        fields |= {"last_sending": self.last_sending, "subject": self.subject.value, "forgotten": self.forgotten}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
+
+
+def silent_mark(keys: WorkerKeys, tag: str) -> ThreadRow:
+    """All that is kept of a conversation whose source asked for silence: that it holds."""
+    return Thread(State(safety=Safety.SILENT)).sealed(keys, ThreadRow(tag, None, 0, 0, b""))
 
 
 def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
@@ -46,4 +53,4 @@ def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
         questions = {str(inbound): Asked(question) for inbound, question in asked.items()}
     except (StateError, ValueError):
         raise OpenError("not a thread") from None
-    return Thread(state, questions, last, subject)
+    return Thread(state, questions, last, subject, forgotten=fields.get("forgotten") is True)

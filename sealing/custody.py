@@ -27,6 +27,7 @@ class EntryKind(StrEnum):
     ANSWER = "answer"
     STRIKE = "strike"
     CARD = "card"
+    FORGET = "forget"
     COMMIT = "commit"
 
 

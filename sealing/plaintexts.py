@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sealing.age import OpenError, padded_json, read_json
 from triage.language import Translation
 from triage.sensitive import Sensitive
-from triage.tip import Asked, Assessment, Inbound
+from triage.tip import Asked, Assessment, Control, Form, Inbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class Outgoing:
     channel: str
     address: Sensitive[str]
     text: Sensitive[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A message that lies at the provider, by which name it is deleted there."""
+
+    channel: str
+    address: Sensitive[str]
+    ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,14 @@ class Answer:
 
 
 def inbound(message: Inbound) -> bytes:
+    """What a plain text message does not have is left out, so that its bytes are those of the first version."""
+    more = {
+        "sent": None if message.sent is None else message.sent.astimezone(UTC).isoformat(),
+        "form": None if message.form is Form.TEXT else message.form.value,
+        "media": message.media or None,
+        "control": None if message.control is None else message.control.value,
+        "ref": message.ref or None,
+    }
     return padded_json(
         {
             "v": 1,
@@ -81,16 +98,27 @@ def inbound(message: Inbound) -> bytes:
             "provider_id": message.provider_id,
             "received": message.received.astimezone(UTC).isoformat(),
         }
+        | {name: value for name, value in more.items() if value is not None}
     )
 
 
 def read_inbound(plaintext: bytes) -> Inbound:
     """Raises OpenError."""
     fields = read_json(plaintext, "inbound")
+    sent, control, media = fields.get("sent"), fields.get("control"), fields.get("media", 0)
     try:
-        received = datetime.fromisoformat(str(fields["received"]))
-        address, text = Sensitive(str(fields["address"])), Sensitive(str(fields["text"]))
-        return Inbound(str(fields["channel"]), address, text, str(fields["provider_id"]), received)
+        return Inbound(
+            str(fields["channel"]),
+            Sensitive(str(fields["address"])),
+            Sensitive(str(fields["text"])),
+            str(fields["provider_id"]),
+            datetime.fromisoformat(str(fields["received"])),
+            None if sent is None else datetime.fromisoformat(str(sent)),
+            Form(str(fields.get("form", Form.TEXT.value))),
+            media if type(media) is int else 0,
+            None if control is None else Control(str(control)),
+            str(fields.get("ref", "")),
+        )
     except (KeyError, ValueError):
         raise OpenError("not an inbound message") from None
 
@@ -129,11 +157,18 @@ def message_in(
     translation: Translation | None,
     assessment: Assessment,
     asked: Asked | None,
+    form: Form = Form.TEXT,
+    media: int = 0,
 ) -> bytes:
-    """A message of the source with what the line makes of it. `previous` = SHA-256 of the case's last message envelope, or ""."""
+    """A message of the source with what the line makes of it. `previous` = SHA-256 of the case's last message envelope, or "".
+
+    `form` and `media` stand in it only where they say something.
+    """
     return padded_json(
         {
             **_message(case_id, epoch, seq, previous, "in", received, language, text),
+            **({} if form is Form.TEXT else {"form": form.value}),
+            **({"media": media} if media else {}),
             "translation": None
             if translation is None
             else {
@@ -213,6 +248,16 @@ def read_outgoing(plaintext: bytes) -> Outgoing:
     """Raises OpenError."""
     fields = read_json(plaintext, "outgoing")
     return Outgoing(str(fields.get("channel", "")), Sensitive(str(fields.get("address", ""))), Sensitive(str(fields.get("text", ""))))
+
+
+def erasure(value: Erasure) -> bytes:
+    return padded_json({"v": 1, "kind": "erasure", "channel": value.channel, "address": value.address.reveal(), "ref": value.ref})
+
+
+def read_erasure(plaintext: bytes) -> Erasure:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "erasure")
+    return Erasure(str(fields.get("channel", "")), Sensitive(str(fields.get("address", ""))), str(fields.get("ref", "")))
 
 
 def read_answer(plaintext: bytes) -> Answer:

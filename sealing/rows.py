@@ -14,6 +14,18 @@ class StorageDown(Exception):
     """The database did not take the write; nothing was written. Carries no content."""
 
 
+class QueueFull(StorageDown):
+    """So much waits that nothing more is taken for now: nothing was written, the provider keeps it and tries again."""
+
+
+class Later(Exception):
+    """Raised by a task's handler: not now, and that is no failure. `delay_ms` from now."""
+
+    def __init__(self, delay_ms: int) -> None:
+        super().__init__()
+        self.delay_ms = delay_ms
+
+
 class Purpose(StrEnum):
     """What a server-held key is for; also the names of the recipients."""
 
@@ -61,7 +73,7 @@ class Part(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag."""
+    """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag, erasure id."""
 
     CONVERSE = "converse"
     SEAL = "seal"
@@ -69,7 +81,7 @@ class TaskKind(StrEnum):
     ACT = "act"
     SEND = "send"
     FORGET_THREAD = "forget_thread"
-    SWEEP = "sweep"
+    ERASE = "erase"
 
 
 class Accepted(StrEnum):
@@ -79,13 +91,19 @@ class Accepted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SealedInbound:
-    """One accepted message. `dedupe` = HMAC(dedupe pepper, channel + provider id), hex."""
+    """One accepted message. `dedupe` = HMAC(dedupe pepper, channel + provider id), hex.
+
+    `lane` = tag of its sender under a pepper that lives no longer than the web process: what stands in one lane is conversed in order.
+    `delay_ms`: how much later than at once, for a sender who writes faster than anybody reads.
+    """
 
     id: str
     dedupe: str
     epoch: int
     sealed: bytes
     day: int
+    lane: str | None = None
+    delay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +195,24 @@ class SendingRow:
     id: str
     case_id: str | None
     state: SendingState
+    epoch: int
+    sealed: bytes
+
+
+class Receipt(StrEnum):
+    """What the provider tells later of a text that it took."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """A message of one conversation that still lies at the provider. `sealed` = S delivery. The row goes when it is deleted there."""
+
+    id: str
+    thread: str
+    day: int
     epoch: int
     sealed: bytes
 

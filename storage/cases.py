@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import and_, delete, func, select, text, update
 
-from sealing.rows import CaseRow, CaseState, Envelope, GrantRow, GrantState, SealedCase
+from sealing.rows import CaseRow, CaseState, Envelope, GrantRow, GrantState, Part, SealedCase
 from storage import tables
 from storage.conversations import UNSEALED
 from storage.transaction import TxPart
@@ -85,6 +85,11 @@ class CasePart(TxPart):
 
     async def envelopes(self, case_id: str) -> Sequence[Envelope]:
         return await self._transaction.all(tables.envelope, Envelope, tables.envelope.c.case_id == case_id, tables.envelope.c.seq)
+
+    async def drop_contacts(self, case_id: str) -> int:
+        column = tables.envelope.c
+        gone = await self._transaction.run(delete(tables.envelope).where(column.case_id == case_id, column.part == Part.CONTACT))
+        return gone.rowcount
 
     async def add_grants(self, grants: Sequence[GrantRow]) -> None:
         await self._transaction.add_all(tables.grant, grants)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, case, delete, exists, select, update
+from sqlalchemy import and_, case, delete, exists, select, text, update
 
 from sealing.rows import CaseState, InboundRow, SendingRow, SendingState, TaskKind, ThreadRow
 from storage import tables
-from storage.tasks import TaskIds, add_tasks
+from storage.tasks import SHELVED_ATTEMPTS, TaskIds, add_tasks
 from storage.transaction import TxPart, values_of
 
 UNSEALED = (CaseState.TALKING, CaseState.HELD)
@@ -44,7 +44,19 @@ class ConversationPart(TxPart):
             .where(tables.case.c.id == its_case, tables.case.c.state.in_(UNSEALED), exists().where(free))
             .values(version=tables.case.c.version + 1)
         )
-        return await self._transaction.changed(update(tables.inbound).where(free).values(thread=thread))
+        return await self._transaction.changed(update(tables.inbound).where(free).values(thread=thread, lane=None))
+
+    async def waits_for_earlier(self, id: str) -> bool:
+        """Whether an earlier message of the same lane is still to be conversed. One that failed often enough to be shelved is passed."""
+        mine, earlier = tables.inbound.alias("mine"), tables.inbound.alias("earlier")
+        stuck = exists().where(
+            tables.task.c.kind == TaskKind.CONVERSE,
+            tables.task.c.ref == earlier.c.id,
+            tables.task.c.attempts >= SHELVED_ATTEMPTS,
+        )
+        before = and_(earlier.c.lane == mine.c.lane, earlier.c.seq < mine.c.seq, earlier.c.thread.is_(None))
+        found = select(earlier.c.seq).select_from(mine.join(earlier, before)).where(mine.c.id == id, ~stuck).limit(1)
+        return (await self._transaction.run(found)).first() is not None
 
     async def drop_inbound(self, ids: Sequence[str]) -> None:
         await self._transaction.run(delete(tables.inbound).where(tables.inbound.c.id.in_(ids)))
@@ -75,18 +87,34 @@ class ConversationPart(TxPart):
     async def sending(self, id: str) -> SendingRow | None:
         return await self._transaction.one(tables.sending, SendingRow, tables.sending.c.id == id)
 
-    async def move_sending(self, id: str, old: SendingState, new: SendingState) -> bool:
-        """Once sent or shelved, the row stays as the ledger's entry, emptied; so does a text of ours that may have left."""
+    async def claim_sending(self, id: str, thread: str) -> bool:
+        """DUE to SENDING, unless another text to the same address is on its way (R6: one in flight)."""
+        if self._transaction.postgres:  # two workers that ask at once must not both find nothing in flight
+            key = int(thread[:15], 16)
+            await self._transaction.run(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=key))
+        column, other = tables.sending.c, tables.sending.alias("other")
+        in_flight = exists().where(other.c.thread == thread, other.c.state == SendingState.SENDING)
+        free = and_(column.id == id, column.state == SendingState.DUE, ~in_flight)
+        return await self._transaction.changed(update(tables.sending).where(free).values(state=SendingState.SENDING, thread=thread))
+
+    async def move_sending(self, id: str, old: SendingState, new: SendingState, *, keep: bool = False) -> bool:
+        """Once sent or shelved, the row stays as the ledger's entry, emptied; so does a text of ours that may have left. An answer that
+        may have left, or (`keep`) whose receipt is still to come, keeps its text: the source may have to be told again."""
         column = tables.sending.c
-        emptied = case((column.case_id.is_(None), b""), else_=column.sealed) if new is SendingState.UNKNOWN else b""
+        kept = new is SendingState.UNKNOWN or (keep and new is SendingState.SENT)
+        emptied = case((column.case_id.is_(None), b""), else_=column.sealed) if kept else b""
         values = {"state": new, "sealed": emptied} if new in ENDED else {"state": new}
-        return await self._transaction.changed(update(tables.sending).where(column.id == id, column.state == old).values(values))
+        return await self._transaction.changed(
+            update(tables.sending).where(column.id == id, column.state == old).values(values | {"thread": None})
+        )
 
     async def shelve_waiting(self, case_id: str) -> None:
-        """Also what may not have arrived: nobody will ask for it."""
+        """Also what may not have arrived: nobody will ask for it. A receipt that never came is waited for no longer."""
         column = tables.sending.c
-        left = update(tables.sending).where(column.case_id == case_id, column.state.in_((SendingState.WAITING, SendingState.UNKNOWN)))
+        theirs = update(tables.sending).where(column.case_id == case_id)
+        left = theirs.where(column.state.in_((SendingState.WAITING, SendingState.UNKNOWN)))
         await self._transaction.run(left.values(state=SendingState.SHELVED, sealed=b""))
+        await self._transaction.run(theirs.where(column.state == SendingState.SENT, column.sealed != b"").values(sealed=b""))
 
     async def release_waiting(self, case_id: str, due: int) -> int:
         """What waited for the source, or may not have arrived, is sent at `due` (ms). Returns how many."""

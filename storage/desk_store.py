@@ -22,8 +22,7 @@ from sealing.rows import (
 )
 from storage import tables
 from storage.engine import Database
-from storage.queue import SHELVED_ATTEMPTS
-from storage.tasks import Clock, TaskIds, add_tasks
+from storage.tasks import SHELVED_ATTEMPTS, Clock, TaskIds, add_tasks
 
 MOST_CHALLENGES_EACH = 20
 """Of one person; a browser needs one."""

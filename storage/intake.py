@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from sealing.points import Point, reached
 from sealing.rows import Accepted, SealedInbound, StorageDown, TaskKind
 from storage import tables
 from storage.engine import Database
@@ -61,10 +62,12 @@ class SqlIntake:
             if new:
                 await transaction.run(
                     tables.inbound.insert(),
-                    [{"id": inbound.id, "epoch": inbound.epoch, "thread": None, "sealed": inbound.sealed} for inbound in new],
+                    [{"id": i.id, "epoch": i.epoch, "thread": None, "sealed": i.sealed, "lane": i.lane} for i in new],
                 )
                 now = self._clock.now_ms()
-                await add_tasks(transaction, TaskKind.CONVERSE, [inbound.id for inbound in new], now, self._ids.take(now, len(new)))
+                later = {inbound.id: inbound.delay_ms for inbound in new}
+                await add_tasks(transaction, TaskKind.CONVERSE, list(later), now, self._ids.take(now, len(new)), later)
+            reached(Point.WRITTEN)
         return [Accepted.NEW if fresh.get(inbound.dedupe) is inbound else Accepted.DUPLICATE for inbound in batch]
 
 

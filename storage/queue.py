@@ -10,22 +10,23 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, and_, case, delete, select, union_all, update
 
-from sealing.rows import StorageDown, Task, TaskKind
+from sealing.points import Point, reached
+from sealing.rows import Later, StorageDown, Task, TaskKind
 from storage import tables
 from storage.engine import Database
-from storage.tasks import Clock
+from storage.tasks import SHELVED_ATTEMPTS, Clock
 from storage.transaction import Transaction
 
 LEASE_MS = 60_000
 FIRST_DELAY_MS = 1_000
 LONGEST_DELAY_MS = 600_000
-SHELVED_ATTEMPTS = 10
-"""From here on a task counts as shelved: still tried at the longest interval, but an operator should look."""
-
 _LANES = (
     frozenset({TaskKind.CONVERSE}),
     frozenset({TaskKind.SEAL, TaskKind.OFFER, TaskKind.ACT}),
+    frozenset({TaskKind.SEND}),
 )
+WIDTH = {TaskKind.SEND: 8}
+"""How many of one lane run side by side: a provider that keeps one text waiting must not hold up the others. Elsewhere one by one."""
 
 Handler = Callable[[Task], Awaitable[None]]
 
@@ -86,7 +87,8 @@ class SqlQueue:
         """Until `stop`; then lets the tasks in hand finish. A handler that raises is tried again later."""
         async with asyncio.TaskGroup() as group:
             for kinds in lanes(frozenset(handlers)):
-                group.create_task(self._lane(sorted(kinds), handlers, stop))
+                for _ in range(max(WIDTH.get(kind, 1) for kind in kinds)):
+                    group.create_task(self._lane(sorted(kinds), handlers, stop))
 
     async def claim(self, kinds: Sequence[TaskKind]) -> Task | None:
         """The task that is due longest and nobody has in hand; leased to the caller for a minute. Raises StorageDown."""
@@ -140,6 +142,7 @@ class SqlQueue:
 
     async def _do(self, claimed: _Claim, handler: Handler) -> None:
         """Runs the handler while a second task keeps the lease; then settles what the handler left."""
+        reached(Point.CLAIMED)
         held = _Held(self._database, self._clock, claimed)
         keeper = asyncio.create_task(held.keep())
         try:
@@ -147,12 +150,18 @@ class SqlQueue:
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-        failed = raised is not None
+        failed = raised is not None and not isinstance(raised, Later)
         if failed:
             self._on_event("task_shelved" if claimed.task.attempts == SHELVED_ATTEMPTS else "task_failed", claimed.task.kind)
         try:
             async with self._database.begin() as transaction:
-                await (self._put_back(transaction, held.claimed) if failed else _finish(transaction, held.claimed))
+                if isinstance(raised, Later):
+                    await self._put_back(transaction, held.claimed, raised.delay_ms, claimed.task.attempts - 1)
+                elif failed:
+                    delay = retry_delay(claimed.task.attempts, self._jitter())
+                    await self._put_back(transaction, held.claimed, delay, claimed.task.attempts)
+                else:
+                    await _finish(transaction, held.claimed)
         except StorageDown:
             # The lease runs out by itself, and the task is done again.
             self._on_event("storage_down", claimed.task.kind)
@@ -161,12 +170,11 @@ class SqlQueue:
         async with asyncio.timeout(self._longest):
             await handler(task)
 
-    async def _put_back(self, transaction: Transaction, claimed: _Claim) -> None:
+    async def _put_back(self, transaction: Transaction, claimed: _Claim, delay_ms: int, attempts: int) -> None:
         """Due later, unless it was enqueued meanwhile: then it keeps that due time."""
         column = tables.task.c
-        later = self._clock.now_ms() + retry_delay(claimed.task.attempts, self._jitter())
-        due = case((column.rev == claimed.task.rev, later), else_=column.due)
-        await transaction.run(update(tables.task).where(_ours(claimed)).values(lease=0, due=due))
+        due = case((column.rev == claimed.task.rev, self._clock.now_ms() + delay_ms), else_=column.due)
+        await transaction.run(update(tables.task).where(_ours(claimed)).values(lease=0, due=due, attempts=attempts))
 
 
 class _Held:

@@ -12,6 +12,7 @@ from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
 from storage.engine import Database
+from storage.erasures import ErasurePart
 from storage.people import PeoplePart
 from storage.tasks import TaskIds, TaskPart, add_tasks
 
@@ -25,7 +26,7 @@ class EpochMismatch(Exception):
     """The database belongs to other secrets than the worker's. Nothing is served from it."""
 
 
-class SqlTx(ConversationPart, CasePart, PeoplePart, TaskPart):
+class SqlTx(ConversationPart, CasePart, ErasurePart, PeoplePart, TaskPart):
     """Port `handlers.ports.Tx`: one open transaction."""
 
     __slots__ = ()

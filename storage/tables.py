@@ -82,7 +82,9 @@ inbound = Table(
     Column("epoch", Integer, nullable=False),
     Column("thread", String),
     Column("sealed", LargeBinary, nullable=False),
+    Column("lane", String),
     Index("inbound_thread", "thread", "seq"),
+    Index("inbound_lane", "lane", "seq"),
 )
 
 thread = _random(
@@ -171,7 +173,19 @@ sending = _random(
     Column("state", _one_of(SendingState), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("thread", String),
     Index("sending_case", "case_id", "state"),
+    Index("sending_thread", "thread"),
+)
+
+erasure = _random(
+    "erasure",
+    Column("id", String, primary_key=True),
+    Column("thread", String, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("erasure_thread", "thread"),
 )
 
 act = _random(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import and_, delete, update
@@ -11,6 +11,9 @@ from sqlalchemy import and_, delete, update
 from sealing.rows import Task, TaskKind
 from storage import tables
 from storage.transaction import Transaction, TxPart
+
+SHELVED_ATTEMPTS = 10
+"""From here on a task counts as shelved: still tried at the longest interval, but an operator should look."""
 
 
 class Clock(Protocol):
@@ -36,11 +39,14 @@ class TaskIds:
         return ids
 
 
-async def add_tasks(transaction: Transaction, kind: TaskKind, refs: Sequence[str], due: int, ids: Sequence[str]) -> None:
-    """One task per ref. Where (kind, ref) has one already, that takes the new due and the next rev; its lease stays: one run at a time."""
+async def add_tasks(
+    transaction: Transaction, kind: TaskKind, refs: Sequence[str], due: int, ids: Sequence[str], later: Mapping[str, int] | None = None
+) -> None:
+    """One task per ref, due at `due`, or `later[ref]` ms after that. Where (kind, ref) has one already, that takes the new due and the next
+    rev; its lease stays: one run at a time."""
     insert = transaction.insert(tables.task)
-    fresh = {"kind": kind, "due": due, "lease": 0, "attempts": 0, "rev": 0}
-    rows = [fresh | {"id": task_id, "ref": ref} for task_id, ref in zip(ids, refs, strict=True)]
+    fresh = {"kind": kind, "lease": 0, "attempts": 0, "rev": 0}
+    rows = [fresh | {"id": task_id, "ref": ref, "due": due + (later or {}).get(ref, 0)} for task_id, ref in zip(ids, refs, strict=True)]
     statement = insert.on_conflict_do_update(
         index_elements=[tables.task.c.kind, tables.task.c.ref],
         set_={"due": insert.excluded.due, "rev": tables.task.c.rev + 1},

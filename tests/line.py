@@ -22,10 +22,11 @@ from bot.wiring import SystemEntropy, reading_plan
 from handlers.acts import Acts
 from handlers.answering import Answering
 from handlers.delivery import Offers, Sends
+from handlers.erasing import Erasures
 from handlers.intake import Acceptor
 from handlers.phrases import Phrase
 from handlers.pipeline import Pipeline
-from handlers.ports import SendResult, Translator
+from handlers.ports import Erasing, Sent, Translator, Unsent
 from handlers.roster import Vetters
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
@@ -76,9 +77,18 @@ class Outbox:
 
     sent: list[tuple[str, str]] = field(default_factory=list)
 
-    async def send(self, address: Sensitive[str], text: Sensitive[str]) -> SendResult:
+    erased: list[tuple[str, str]] = field(default_factory=list)
+    erasing: Erasing = Erasing.ASKED
+    receipts: bool = False
+
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:
         self.sent.append((address.reveal(), text.reveal()))
-        return SendResult.SENT
+        return Sent((f"out{len(self.sent)}",))
+
+    async def erase(self, address: Sensitive[str], ref: str) -> None:
+        self.erased.append((address.reveal(), ref))
+
+    async def close(self) -> None: ...
 
 
 @dataclass
@@ -239,16 +249,19 @@ async def practice_line(
     def slot(now: int, urgent: bool) -> int:
         return slots.next_urgent(now) if urgent else slots.next_slot(now)
 
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000))
+    senders = {CHANNEL: outbox}
+    erasures = Erasures(store, keys, clock, senders)
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000), erasures)
     handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]] = {
         TaskKind.CONVERSE: talk.converse,
         TaskKind.FORGET_THREAD: talk.forget_thread,
-        TaskKind.SEAL: Pipeline(store, keys, clock, entropy, vetters, ears, atlas, slot, alarms.append).seal,
+        TaskKind.SEAL: Pipeline(store, keys, clock, entropy, vetters, ears, atlas, slot, alarms.append, erasures).seal,
         TaskKind.OFFER: Offers(store, keys, clock, vetters, atlas, slot, alarms.append).offer,
         TaskKind.ACT: Acts(
             store, keys, clock, vetters, atlas, Answering(keys, clock, ears.detector, translate, phrases), said.append
         ).carry_out,
-        TaskKind.SEND: Sends(store, keys, {CHANNEL: outbox}).send,
+        TaskKind.SEND: Sends(store, keys, clock, senders, erasures).send,
+        TaskKind.ERASE: erasures.erase,
     }
     acceptor = Acceptor(SqlIntake(database, clock), load_web(home / "secrets" / "web"), clock, entropy)
     try:

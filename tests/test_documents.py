@@ -21,9 +21,9 @@ from bot.files import load_vetters
 from bot.logs import Event
 from bot.variables import NAMES, settings_lines
 from handlers.acts import Refusal
+from handlers.channels import Refused as ChannelRefused
 from handlers.ports import Trouble
 from handlers.roster import judge
-from handlers.text import Refused as TwilioRefused
 from routing.cards import parse_card
 from routing.people import Card, Hold
 from sealing.card import parse_signed_card
@@ -120,7 +120,7 @@ def test_architecture_names_every_table_use_entry_and_field_of_a_stub() -> None:
 
 def test_operating_explains_only_events_and_codes_that_exist() -> None:
     cells = column(OPERATING.read_text(encoding="utf-8"), "## What an alarm means")
-    codes = {code.value for codes in (Event, Hold, Trouble, Refusal, TwilioRefused, TaskKind) for code in codes}
+    codes = {code.value for codes in (Event, Hold, Trouble, Refusal, ChannelRefused, TaskKind) for code in codes}
     said = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     assert said
     assert said <= codes

@@ -98,15 +98,48 @@ class EntityType(StrEnum):
     NAME = "name"
 
 
+class Form(StrEnum):
+    """How a message was written. The words of a forwarded one are somebody else's; an edited one repeats an earlier one."""
+
+    TEXT = "text"
+    EDITED = "edited"
+    FORWARDED = "forwarded"
+    CONTACT = "contact"
+    PLACE = "place"
+
+
+class Control(StrEnum):
+    """What the source asked of the line itself: a command of Telegram's menu, or an opt-out word that the provider acted on."""
+
+    START = "start"
+    STOP = "stop"
+    HELP = "help"
+    FORGET = "forget"
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One message as a channel brought it. `address` is a phone number (E.164) or a channel's chat id."""
+    """One message as a channel brought it. `address` is a phone number (E.164) or a channel's chat id.
+
+    `provider_id` = the same for the same message, however often it is delivered. `received` = when the line took it; `sent` = when it was
+    written, where the provider says so. `media` = attachments; none is fetched. `ref` = by what the provider deletes it, or "".
+    """
 
     channel: str
     address: Sensitive[str]
     text: Sensitive[str]
     provider_id: str
     received: datetime
+    sent: datetime | None = None
+    form: Form = Form.TEXT
+    media: int = 0
+    control: Control | None = None
+    ref: str = ""
+
+    @property
+    def written(self) -> datetime:
+        """When the source wrote it, as far as anybody knows."""
+        return self.received if self.sent is None else min(self.sent, self.received)
 
 
 @dataclass(frozen=True, slots=True)

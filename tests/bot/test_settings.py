@@ -74,9 +74,9 @@ def test_a_real_line() -> None:
     assert (settings.port, settings.public_url, settings.silence_s) == (8455, "https://line.example.org", 600)
     assert settings.languages == ("en", "es")
     assert settings.slots.times == (time(8), time(14), time(20))
-    assert settings.twilio is not None
-    assert settings.twilio.auth_token.reveal() == TOKEN
-    assert settings.twilio.api_url == "https://api.twilio.com"
+    assert settings.channels.twilio is not None
+    assert settings.channels.twilio.auth_token.reveal() == TOKEN
+    assert settings.channels.twilio.api_url == "https://api.twilio.com"
     assert not settings.practice
     assert TOKEN not in repr(settings)
 
@@ -84,18 +84,18 @@ def test_a_real_line() -> None:
 def test_practice_needs_nothing_and_is_quick() -> None:
     settings = good({"HOME": "/home/op"}, mode=Mode.PRACTICE)
     assert settings.home == Path("/home/op/.tipline-practice")
-    assert settings.twilio is None
+    assert settings.channels.twilio is None
     assert settings.slots.every_s == 5
     assert (settings.silence_s, settings.public_url) == (20, "http://127.0.0.1:8455")
 
 
 def test_offline_commands_need_no_channel_and_no_roster() -> None:
-    assert good({"TIPLINE_HOME": "/line", "TIPLINE_LANGUAGES": "en"}, mode=Mode.OFFLINE).twilio is None
+    assert good({"TIPLINE_HOME": "/line", "TIPLINE_LANGUAGES": "en"}, mode=Mode.OFFLINE).channels.twilio is None
 
 
 def test_a_value_from_a_file_is_stripped() -> None:
     env = {k: v for k, v in ENV.items() if k != "TIPLINE_TWILIO_AUTH_TOKEN"} | {"TIPLINE_TWILIO_AUTH_TOKEN_FILE": "/run/token"}
-    twilio = good(env).twilio
+    twilio = good(env).channels.twilio
     assert twilio is not None
     assert twilio.auth_token.reveal() == TOKEN
 
@@ -293,7 +293,7 @@ def test_settings_reach_a_child(role: Role) -> None:
         assert told == settings
     else:
         assert (told.regions, told.vetters, told.language_packs) == (None, None, None)
-        assert (told.twilio, told.slots, told.port) == (settings.twilio, settings.slots, settings.port)
+        assert (told.channels, told.slots, told.port) == (settings.channels, settings.slots, settings.port)
 
 
 def test_practice_reaches_a_child() -> None:

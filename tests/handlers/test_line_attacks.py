@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from handlers.acts import Refusal
-from handlers.ports import NotSent, SendResult, Trouble
+from handlers.ports import NotSent, Sent, Trouble
 from routing.gate import parse_gate
 from sealing import age, custody, plaintexts, signing
 from sealing.plaintexts import Contact
@@ -72,7 +72,7 @@ async def test_an_answer_that_could_not_leave_stays_here_after_a_nine(line: Test
     line.outbox.sent.clear()
     send = line.outbox.send
 
-    async def down(_address: Sensitive[str], _text: Sensitive[str]) -> SendResult:
+    async def down(_address: Sensitive[str], _text: Sensitive[str], _cause: str) -> Sent:
         raise NotSent
 
     monkeypatch.setattr(line.outbox, "send", down)
@@ -237,7 +237,7 @@ async def test_the_ledger_keeps_no_address_of_what_did_not_leave(line: TestLine)
 async def test_a_question_that_is_late_by_a_quarter_of_an_hour_never_leaves(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
     send = line.outbox.send
 
-    async def down(_address: Sensitive[str], _text: Sensitive[str]) -> SendResult:
+    async def down(_address: Sensitive[str], _text: Sensitive[str], _cause: str) -> Sent:
         raise NotSent
 
     monkeypatch.setattr(line.outbox, "send", down)

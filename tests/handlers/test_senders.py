@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from handlers.ports import MaybeSent, NotSent, Sender, SendResult
+from handlers.ports import MaybeSent, NotSent, Sender, Sent, Unsent
 from handlers.senders import TwilioSender
 from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, Fault, TwilioPeer
 from triage.sensitive import Sensitive
@@ -44,22 +44,22 @@ async def sender(peer: TwilioPeer) -> AsyncIterator[TwilioSender]:
 @pytest.mark.asyncio
 async def test_a_text_goes_out(peer: TwilioPeer, sender: TwilioSender) -> None:
     port: Sender = sender
-    assert await port.send(Sensitive(SOURCE), Sensitive("Estamos aquí – ¿puede escribir?")) is SendResult.SENT
+    assert isinstance(await port.send(Sensitive(SOURCE), Sensitive("Estamos aquí – ¿puede escribir?"), "cause"), Sent)
     (delivery,) = peer.sent
     assert (delivery.to, delivery.sender, delivery.body) == (SOURCE, LINE, "Estamos aquí – ¿puede escribir?")
 
 
 @pytest.mark.asyncio
 async def test_curly_marks_go_out_plain_and_lone_surrogates_as_a_question_mark(peer: TwilioPeer, sender: TwilioSender) -> None:
-    await sender.send(Sensitive(SOURCE), Sensitive("It’s us"))
-    await sender.send(Sensitive(SOURCE), Sensitive("bad \ud800 end"))
+    await sender.send(Sensitive(SOURCE), Sensitive("It’s us"), "cause")
+    await sender.send(Sensitive(SOURCE), Sensitive("bad \ud800 end"), "cause")
     assert [d.body for d in peer.sent] == ["It's us", "bad ? end"]
 
 
 @pytest.mark.asyncio
 async def test_a_long_text_goes_out_in_parts(peer: TwilioPeer, sender: TwilioSender) -> None:
     long = "palabra " * 500
-    assert await sender.send(Sensitive(SOURCE), Sensitive(long)) is SendResult.SENT
+    assert isinstance(await sender.send(Sensitive(SOURCE), Sensitive(long), "cause"), Sent)
     assert len(peer.sent) == 3
     assert "".join(d.body for d in peer.sent) == long
 
@@ -68,20 +68,20 @@ async def test_a_long_text_goes_out_in_parts(peer: TwilioPeer, sender: TwilioSen
 async def test_a_long_text_that_stops_in_the_middle_may_have_left(peer: TwilioPeer, sender: TwilioSender) -> None:
     peer.fail(Fault.NONE, Fault.SERVER_ERROR)
     with pytest.raises(MaybeSent):
-        await sender.send(Sensitive(SOURCE), Sensitive("palabra " * 500))
+        await sender.send(Sensitive(SOURCE), Sensitive("palabra " * 500), "cause")
     assert len(peer.sent) == 1
 
 
 @pytest.mark.asyncio
 async def test_someone_who_opted_out_is_blocked(peer: TwilioPeer, sender: TwilioSender) -> None:
     peer.opted_out.add(SOURCE)
-    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.BLOCKED
+    assert await sender.send(Sensitive(SOURCE), TEXT, "cause") is Unsent.BLOCKED
     assert peer.sent == ()
 
 
 @pytest.mark.asyncio
 async def test_a_number_that_is_none_is_blocked(peer: TwilioPeer, sender: TwilioSender) -> None:
-    assert await sender.send(Sensitive("+1"), TEXT) is SendResult.BLOCKED
+    assert await sender.send(Sensitive("+1"), TEXT, "cause") is Unsent.BLOCKED
 
 
 @pytest.mark.asyncio
@@ -91,18 +91,18 @@ async def test_a_refusal_did_not_leave_and_the_next_try_does(
 ) -> None:
     peer.fail(fault)
     with pytest.raises(NotSent) as caught:
-        await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
     assert caught.value.args == refusal
     _assert_empty(caught.value)
     assert peer.sent == ()
-    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.SENT
+    assert isinstance(await sender.send(Sensitive(SOURCE), TEXT, "cause"), Sent)
 
 
 @pytest.mark.asyncio
 async def test_a_wrong_token_did_not_leave(peer: TwilioPeer) -> None:
     sender = TwilioSender(PRACTICE_SID, Sensitive("wrong"), LINE, peer.url)
     with pytest.raises(NotSent) as caught:
-        await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
     assert caught.value.args == (401, 20003)
     await sender.close()
 
@@ -114,7 +114,7 @@ async def test_nobody_there_did_not_leave() -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, url)
     with pytest.raises(NotSent):
-        await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
     await sender.close()
 
 
@@ -131,7 +131,7 @@ async def test_a_full_backlog_that_never_takes_the_connection_did_not_leave() ->
             one.connect_ex(address)
         sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, f"http://127.0.0.1:{address[1]}", timeout_s=0.6)
         with pytest.raises(NotSent):
-            await sender.send(Sensitive(SOURCE), TEXT)
+            await sender.send(Sensitive(SOURCE), TEXT, "cause")
         await sender.close()
         for one in waiting:
             one.close()
@@ -142,7 +142,7 @@ async def test_a_full_backlog_that_never_takes_the_connection_did_not_leave() ->
 async def test_delivered_without_an_answer_may_have_left(peer: TwilioPeer, sender: TwilioSender, fault: Fault) -> None:
     peer.fail(fault)
     with pytest.raises(MaybeSent) as caught:
-        await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
     assert len(peer.sent) == 1
     _assert_empty(caught.value)
 
@@ -152,7 +152,7 @@ async def test_an_answer_that_never_comes_may_have_left(peer: TwilioPeer) -> Non
     peer.fail(Fault.HANG)
     sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, peer.url, timeout_s=2)
     with pytest.raises(MaybeSent) as caught:
-        await asyncio.wait_for(sender.send(Sensitive(SOURCE), TEXT), timeout=10)
+        await asyncio.wait_for(sender.send(Sensitive(SOURCE), TEXT, "cause"), timeout=10)
     assert len(peer.sent) == 1
     _assert_empty(caught.value)
     await sender.close()
@@ -163,7 +163,7 @@ async def test_a_connection_closed_on_arrival_may_have_left(peer: TwilioPeer, se
     """Nothing did, but from here it looks like an answer that was lost."""
     peer.fail(Fault.CLOSED)
     with pytest.raises(MaybeSent):
-        await sender.send(Sensitive(SOURCE), TEXT)
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
     assert peer.sent == ()
 
 
@@ -180,13 +180,13 @@ async def test_the_environment_does_not_choose_the_host(peer: TwilioPeer, monkey
     monkeypatch.setenv("TWILIO_REGION", "canary")
     monkeypatch.setenv("TWILIO_EDGE", "canary")
     sender = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, peer.url)
-    assert await sender.send(Sensitive(SOURCE), TEXT) is SendResult.SENT
+    assert isinstance(await sender.send(Sensitive(SOURCE), TEXT, "cause"), Sent)
     await sender.close()
 
 
 @pytest.mark.asyncio
 async def test_nothing_of_a_message_is_kept_in_the_client(sender: TwilioSender) -> None:
-    await sender.send(Sensitive(SOURCE), TEXT)
+    await sender.send(Sensitive(SOURCE), TEXT, "cause")
     kept = " ".join(_strings_within(sender))
     assert LINE in kept  # the search sees what is there
     assert "canary" not in kept

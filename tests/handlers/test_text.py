@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.channels import Refused
 from handlers.text import (
     MAX_BODY,
     MAX_FIELDS,
     MAX_TEXT,
     SIGNATURE_HEADER,
     Encoding,
-    Refused,
     TwilioWebhook,
     address_of,
     fit_sms,

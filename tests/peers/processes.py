@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from bot.channels import Channels
 from bot.handover import Role, to_child
 from bot.practice_line import WORLD
 from bot.settings import Mode, Settings
@@ -40,7 +41,7 @@ def practice_settings(home: Path, url: str, vetters: Path, silence_s: int = 1) -
         database_url=Sensitive(url),
         port=port,
         public_url=f"http://127.0.0.1:{port}",
-        twilio=None,
+        channels=Channels(),
         language_packs=None,
         languages=("en", "es"),
         regions=WORLD,

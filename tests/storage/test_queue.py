@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sealing.rows import Task, TaskKind
 from storage import tables
 from storage.engine import Database
-from storage.queue import LEASE_MS, LONGEST_DELAY_MS, SHELVED_ATTEMPTS, SqlQueue, _Held, lanes, retry_delay
+from storage.queue import LEASE_MS, LONGEST_DELAY_MS, SqlQueue, _Held, lanes, retry_delay
 from storage.store import SqlStore
+from storage.tasks import SHELVED_ATTEMPTS
 from tests.databases import SetClock
 from tests.storage.rows import count
 from tests.storage.tasks import enqueue, the_task
@@ -37,7 +38,7 @@ def test_every_kind_has_one_lane_and_new_kinds_go_with_sending() -> None:
     assert sorted(kind for lane in made for kind in lane) == sorted(TaskKind)
     assert made[0] == {TaskKind.CONVERSE}
     assert made[1] == {TaskKind.SEAL, TaskKind.OFFER, TaskKind.ACT}
-    assert lanes(frozenset({TaskKind.SWEEP})) == [{TaskKind.SWEEP}]
+    assert lanes(frozenset({TaskKind.ERASE})) == [{TaskKind.ERASE}]
 
 
 @pytest.mark.asyncio

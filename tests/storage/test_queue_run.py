@@ -14,8 +14,9 @@ from sqlalchemy.exc import NoResultFound
 from sealing.rows import StorageDown, Task, TaskKind
 from storage import tables
 from storage.engine import Database
-from storage.queue import LEASE_MS, SHELVED_ATTEMPTS, SqlQueue, _Claim, retry_delay
+from storage.queue import LEASE_MS, SqlQueue, _Claim, retry_delay
 from storage.store import SqlStore
+from storage.tasks import SHELVED_ATTEMPTS
 from storage.transaction import Transaction
 from tests.databases import SetClock
 from tests.storage.rows import count
@@ -78,13 +79,13 @@ async def test_a_handler_may_enqueue_its_own_task_for_later(database: Database, 
     async def sweep(task: Task) -> None:
         runs.append(task.attempts)
         async with store.begin() as tx:
-            await tx.enqueue(TaskKind.SWEEP, task.ref, clock.now + 50)
+            await tx.enqueue(TaskKind.ERASE, task.ref, clock.now + 50)
             if len(runs) == 2:
                 await tx.done(task)
         clock.now += 50 if len(runs) < 3 else 0
 
-    await enqueue(database, clock.now, "all", kind=TaskKind.SWEEP)
-    await Running(database, clock).during({TaskKind.SWEEP: sweep}, lambda: _is(len(runs) == 3))
+    await enqueue(database, clock.now, "all", kind=TaskKind.ERASE)
+    await Running(database, clock).during({TaskKind.ERASE: sweep}, lambda: _is(len(runs) == 3))
     assert runs == [1, 1, 1]
     assert await the_task(database) == (clock.now + 50, 0, 0, 3)
 
@@ -261,5 +262,5 @@ async def test_finishing_after_the_lease_was_lost_touches_nothing(database: Data
     before = await the_task(database)
     async with database.begin() as transaction:
         assert isinstance(transaction, Transaction)
-        await queue._put_back(transaction, lost)
+        await queue._put_back(transaction, lost, 1000, 1)
     assert await the_task(database) == before
