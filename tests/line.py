@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy import update
+
 from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.enrol import enrol
 from bot.files import load_lexicons
@@ -39,7 +41,8 @@ from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
 from sealing.passphrase import PersonKey
-from sealing.rows import Accepted, ActRow, GrantRow, GrantState, Handout, Part, Purpose, Task, TaskKind
+from sealing.rows import Accepted, ActRow, GrantRow, GrantState, Handout, Later, Part, Purpose, Task, TaskKind
+from storage import tables
 from storage.desk_store import DeskReads
 from storage.engine import Database, open_database
 from storage.intake import SqlIntake
@@ -117,7 +120,10 @@ class TestLine:
     async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
         """Accepted and conversed; nothing else that is due later happens."""
         at = datetime.fromtimestamp(self.clock.now / 1000, UTC)
-        message = Inbound(CHANNEL, Sensitive(phone), Sensitive(text), provider_id or secrets.token_hex(8), at)
+        return await self.take(Inbound(CHANNEL, Sensitive(phone), Sensitive(text), provider_id or secrets.token_hex(8), at))
+
+    async def take(self, message: Inbound) -> Accepted:
+        """The same, of any form."""
         accepted = await self.acceptor.accept(message)
         await self.run()
         return accepted
@@ -125,7 +131,16 @@ class TestLine:
     async def run(self) -> None:
         """Every task that is due now, until none is."""
         while (task := await self.queue.claim(list(self.handlers))) is not None:
-            await self.handlers[task.kind](task)
+            try:
+                await self.handlers[task.kind](task)
+            except Later as later:
+                await self._put_back(task, later.delay_ms)
+
+    async def _put_back(self, task: Task, delay_ms: int) -> None:
+        """As the queue does."""
+        values = {"lease": 0, "due": self.clock.now + delay_ms, "attempts": task.attempts - 1}
+        async with self.database.begin() as transaction:
+            await transaction.run(update(tables.task).where(tables.task.c.id == task.id).values(values))
 
     async def later(self, seconds: float) -> None:
         self.clock.now += int(seconds * 1000)

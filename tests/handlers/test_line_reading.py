@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,7 +146,13 @@ async def test_the_readers_answer_goes_out_in_his_own_words_when_nothing_transla
 
 
 async def answer(line: TestLine, case_id: str, person: str, identity: str, text: str, **changed: object) -> dict[str, object]:
-    parts = await line.read(case_id, identity)
+    return await answer_to(line, case_id, person, await line.read(case_id, identity), text, **changed)
+
+
+async def answer_to(
+    line: TestLine, case_id: str, person: str, parts: Sequence[Mapping[str, object]], text: str, **changed: object
+) -> dict[str, object]:
+    """From what was read, now or earlier."""
     contact = [part for part in parts if part["kind"] == "contact"][-1]
     said = {
         "v": 1,
