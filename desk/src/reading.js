@@ -13,6 +13,8 @@ export function message(m) {
     { class: `message ${ours ? "out" : "in"}`, "data-seq": String(m.seq) },
     el("header", {}, el("b", {}, ours ? "Answer" : "Source"), el("span", { class: "time" }, say.timeWords(m.received)), ours ? null : urgencyBadge(m.urgency)),
     m.asked ? el("p", { class: "asked" }, `Answers our question: ${say.askedWords(m.asked)}`) : null,
+    m.form ? el("p", { class: "asked form" }, say.formWords(m.form)) : null,
+    m.media ? el("p", { class: "asked media" }, say.mediaWords(m.media)) : null,
     ours ? null : quality(m),
     el("div", { class: both.length > 1 ? "texts two" : "texts" }, both),
     ours ? null : facts(m),

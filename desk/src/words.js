@@ -78,6 +78,13 @@ const ASKED = {
   tell: "Do you want to tell us something?",
 };
 
+const FORM = {
+  edited: "An earlier message, edited by the source.",
+  forwarded: "Forwarded by the source: the words may be somebody else's.",
+  contact: "A contact that the source shared.",
+  place: "A place that the source shared.",
+};
+
 const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
 
 
@@ -109,6 +116,8 @@ export const kindWords = (code) => KIND[code] ?? plain(code);
 export const agencyWords = plain;
 export const childWords = (code) => CHILD[code] ?? plain(code);
 export const askedWords = (code) => ASKED[code] ?? plain(code);
+export const formWords = (code) => FORM[code] ?? plain(code);
+export const mediaWords = (count) => (count === 1 ? "A picture or file came with it. The line does not fetch it." : `${count} pictures or files came with it. The line does not fetch them.`);
 export const refusedWords = (code) => REFUSED[code] ?? `The line refused it (${plain(code) || "no reason given"}).`;
 export const chainWords = (code) => CHAIN[code] ?? plain(code);
 

@@ -11,6 +11,7 @@ from tests.browser import LAPTOP, PHONE, check_fits, shoot
 from tests.desk.conftest import log_in, open_case
 from tests.desk.fake import PRACTICE, FakeLine
 from tests.desk.tips import Reader, Told, spanish_tip
+from triage.tip import Form
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 
@@ -63,6 +64,27 @@ def test_from_the_door_to_an_answer(page: Page, line: FakeLine, ana: Reader) -> 
     assert isinstance(size, int)
     assert size == age.padme(size)
     shoot(page, "desk-5-answered")
+
+
+def test_what_was_forwarded_edited_or_came_with_pictures_is_told(page: Page, line: FakeLine, ana: Reader) -> None:
+    told = [
+        Told("Reenviado: hay mujeres en el bar.", form=Form.FORWARDED),
+        Told("Son cuatro.", form=Form.EDITED),
+        Told("", media=2),
+        Told("12.345678, -98.765432", form=Form.PLACE),
+    ]
+    open_case(page, line, line.open_case(ana, told))
+    expect(page.locator(".message .form")).to_have_text(
+        [
+            "Forwarded by the source: the words may be somebody else's.",
+            "An earlier message, edited by the source.",
+            "A place that the source shared.",
+        ]
+    )
+    expect(page.locator(".message .media")).to_have_text(["2 pictures or files came with it. The line does not fetch them."])
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    shoot(page, "desk-6-forms")
+    check_fits(page)
 
 
 def test_original_and_translation_stand_side_by_side_or_stacked(page: Page, line: FakeLine, ana: Reader) -> None:

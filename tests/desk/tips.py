@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sealing import age, passphrase, signing
 from triage.language import Translation
 from triage.sensitive import Sensitive
-from triage.tip import AgencyKind, Asked, Assessment, Child, Kind, Of, Official, PlaceMention, Reason, Relation, Urgency
+from triage.tip import AgencyKind, Asked, Assessment, Child, Form, Kind, Of, Official, PlaceMention, Reason, Relation, Urgency
 
 NOTHING_FOUND = Assessment(Urgency.GENERAL_TIP, (), Child.UNKNOWN, (), (), (), (), (), False, False, False, True)
 
@@ -52,6 +52,8 @@ class Told:
     translation: Translation | None = None
     found: Assessment = NOTHING_FOUND
     asked: Asked | None = None
+    form: Form = Form.TEXT
+    media: int = 0
 
 
 def reason(code: str, text: str, words: str, of: str = "original") -> Reason:

@@ -17,10 +17,10 @@ from sealing.card import SignedCard
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WebKeys, WorkerKeys
 from sealing.passphrase import PersonKey
-from sealing.plaintexts import Contact, Outgoing, Stub
+from sealing.plaintexts import Contact, Erasure, Outgoing, Stub
 from tests.desk.tips import spanish_tip
 from triage.sensitive import Sensitive
-from triage.tip import Asked, Inbound
+from triage.tip import Asked, Control, Form, Inbound
 
 FILE = Path(__file__).with_name("vectors.json")
 CASE, GRANT, ACT, HASH = "0123456789abcdef" * 2, "fedcba9876543210" * 2, "00112233445566778899aabbccddeeff", "5a" * 32
@@ -41,13 +41,20 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
     said = {"v": 1, "kind": "answer", "case": CASE, "epoch": 1, "sequence": 1, "contact": HASH, "inner": b64(b"inner"), "text": WORDS}
     return {
         "inbound": plaintexts.inbound(Inbound("sms", Sensitive("+999 100 0001"), Sensitive(WORDS), "SM1", AT)),
+        "inbound forwarded": plaintexts.inbound(
+            Inbound("telegram", Sensitive("999100001"), Sensitive(WORDS), "7:1:2", AT, AT, Form.FORWARDED, 2, Control.HELP, "1")
+        ),
         "stub": plaintexts.stub(stub),
         "message": plaintexts.message_in(CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT),
+        "message forwarded": plaintexts.message_in(
+            CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT, Form.FORWARDED, 2
+        ),
         "message out": plaintexts.message_out(CASE, 1, 2, HASH, Sensitive(WORDS), AT),
         "address": plaintexts.contact_inner(CASE, 3, ACT, way),
         "contact": plaintexts.contact_outer(CASE, 1, 3, ACT, b"inner"),
         "codes": plaintexts.codes_note(CASE, 1, 4, {GRANT: ["E3", "E5"], ACT: []}),
         "outgoing": plaintexts.outgoing(Outgoing("sms", Sensitive("+999 100 0001"), Sensitive(WORDS))),
+        "erasure": plaintexts.erasure(Erasure("sms", Sensitive("+999 100 0001"), "SM1")),
         "answer": age.padded_json(dict(said)),
         "handout": plaintexts.handout(ACT, "opened", "", b"key file"),
         "key file": plaintexts.key_file(CASE, 1, identity),
