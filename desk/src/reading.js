@@ -15,8 +15,8 @@ export function message(m) {
     m.asked ? el("p", { class: "asked" }, `Answers our question: ${say.askedWords(m.asked)}`) : null,
     m.form ? el("p", { class: "asked form" }, say.formWords(m.form)) : null,
     m.media ? el("p", { class: "asked media" }, say.mediaWords(m.media)) : null,
-    ours ? null : quality(m),
-    el("div", { class: both.length > 1 ? "texts two" : "texts" }, both),
+    ours || !m.text ? null : quality(m),
+    m.text ? el("div", { class: both.length > 1 ? "texts two" : "texts" }, both) : null,
     ours ? null : facts(m),
   );
 }
