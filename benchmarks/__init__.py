@@ -1,0 +1,1 @@
+"""What is measured and not tested: `make bench-load`. A time is never asserted here; a wrong answer is."""
