@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.files import load_lexicons, load_vetters
+from bot.gateway_route import GatewayRoute
 from bot.handover import SettingsError
 from bot.logs import Event, event
 from bot.practice import Practice
@@ -22,12 +23,14 @@ from bot.web import Health, TwilioRoute, application
 from desk.access import Access
 from desk.api import Desk, Shown
 from desk.pages import desk_page, handset_page
-from handlers import handset, text
+from handlers import gateway, handset, text
 from handlers.acts import Acts
 from handlers.answering import Answering
 from handlers.conversation import Plan
 from handlers.delivery import Offers, Sends
 from handlers.erasing import Erasures
+from handlers.gateway import GatewayWebhook
+from handlers.gateway_sender import GatewaySender
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
 from handlers.phrases import Phrase
@@ -103,6 +106,8 @@ def web_application(settings: Settings, database: Database, practice: PracticeTo
         t = settings.channels.twilio
         webhook = TwilioWebhook(t.account_sid, t.auth_token, settings.public_url, t.number)
         routes += TwilioRoute(webhook, acceptor).routes()
+    if (g := settings.channels.gateway) is not None:
+        routes += GatewayRoute(GatewayWebhook(g.secret, g.fields), acceptor).routes()
     if practice is not None and settings.practice:
         routes += Practice(practice.token, practice.people_file, handset_page(), acceptor, clock.now_ms).routes()
     return application(routes, hosts(settings))
@@ -170,12 +175,15 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
 
 
 def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, Sender]:
+    senders: dict[str, Sender] = {}
     if settings.channels.twilio is not None:
         t = settings.channels.twilio
-        return {text.CHANNEL: TwilioSender(t.account_sid, t.auth_token, t.number, t.api_url)}
+        senders[text.CHANNEL] = TwilioSender(t.account_sid, t.auth_token, t.number, t.api_url)
+    if (g := settings.channels.gateway) is not None:
+        senders[gateway.CHANNEL] = GatewaySender(g.send_url, g.send_auth, g.send)
     if practice is not None:
-        return {handset.CHANNEL: HandsetSender(f"http://127.0.0.1:{settings.port}", practice.token)}
-    return {}
+        senders[handset.CHANNEL] = HandsetSender(f"http://127.0.0.1:{settings.port}", practice.token)
+    return senders
 
 
 def reading_plan(slots: Slots) -> Callable[[int], Plan]:
