@@ -54,6 +54,12 @@ class Database:
         self._closed = False
         self._listeners: list[asyncio.Event] = []
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the file lies; None for a server's database."""
+        url = self._engine.url
+        return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else None
+
     @asynccontextmanager
     async def begin(self, *, reading: bool = False) -> AsyncIterator[Transaction]:
         """Commits on a clean exit, rolls back on an exception.

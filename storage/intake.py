@@ -1,12 +1,21 @@
-"""Accepts messages: row, dedupe tag and task in one commit, which callers who come at the same time share."""
+"""Accepts messages: row, dedupe tag and task in one commit, which callers who come at the same time share.
+
+Refuses before it writes anything when too much waits or the disk is nearly full: the provider keeps the message and tries again, and the
+worker has room to seal what is here.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
 
 from sealing.points import Point, reached
-from sealing.rows import Accepted, SealedInbound, StorageDown, TaskKind
+from sealing.rows import Accepted, QueueFull, SealedInbound, StorageDown, TaskKind
 from storage import tables
 from storage.engine import Database
 from storage.tasks import Clock, TaskIds, add_tasks
@@ -16,20 +25,69 @@ BATCH = 64
 """Most messages in one commit. A commit waits for the disk once, however many it carries: 16,000 messages a second against 230–640."""
 
 
+PROBED_EVERY = 1.0
+"""Seconds for which a look at the table and the disk is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`waiting`: messages that are due to be read and were not. What a sender's pace puts off is not due: one who floods must not close the
+    line to others. `callers`: requests that wait in memory for their commit. `free`: bytes that must be left on the disk."""
+
+    waiting: int = 50_000
+    callers: int = 4_096
+    free: int = 64 << 20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def free_on_disk(database: Database) -> Callable[[], int]:
+    """Bytes left where a SQLite file lies. A PostgreSQL server minds its own disk, and says by an error that it is full."""
+    folder = database.folder
+
+    def free() -> int:
+        try:
+            return DEFAULT_LIMITS.free if folder is None else shutil.disk_usage(folder).free
+        except OSError as fault:
+            raise StorageDown(type(fault).__name__) from None
+
+    return free
+
+
 class SqlIntake:
     """Port `handlers.ports.Intake`. Belongs to one event loop."""
 
-    def __init__(self, database: Database, clock: Clock, *, timeout: float = 10.0) -> None:
-        """`timeout`: seconds after which a commit that does not come back counts as failed."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        timeout: float = 10.0,
+        limits: Limits = DEFAULT_LIMITS,
+        free: Callable[[], int] | None = None,
+        probed_every: float = PROBED_EVERY,
+    ) -> None:
+        """`timeout`: seconds after which a commit that does not come back counts as failed. `free`: bytes left on the disk."""
         self._database = database
         self._clock = clock
         self._timeout = timeout
+        self._limits = limits
+        self._free = free or free_on_disk(database)
+        self._probed_every = probed_every
+        self._probed = float("-inf")
+        self._full = False
         self._waiting: deque[tuple[SealedInbound, asyncio.Future[Accepted]]] = deque()
         self._committer: asyncio.Task[None] | None = None
         self._ids = TaskIds()
 
     async def accept(self, inbound: SealedInbound) -> Accepted:
-        """Returns after the commit. Raises StorageDown: nothing written (or nobody knows: then the repeat is a DUPLICATE)."""
+        """Returns after the commit. Raises StorageDown: nothing written (or nobody knows: then the repeat is a DUPLICATE).
+
+        Raises QueueFull: nothing written, and a repeat when there is room is NEW.
+        """
+        if len(self._waiting) >= self._limits.callers:
+            raise QueueFull
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         self._waiting.append((inbound, answer))
         if self._committer is None or self._committer.done():
@@ -43,11 +101,13 @@ class SqlIntake:
             try:
                 async with asyncio.timeout(self._timeout):
                     accepted = await self._commit([inbound for inbound, _ in batch])
+            except QueueFull:
+                _refuse(batch, QueueFull())
             except (StorageDown, TimeoutError) as fault:
-                _refuse(batch, type(fault).__name__)
+                _refuse(batch, StorageDown(type(fault).__name__))
             except BaseException as fault:
                 # The loop is ending, or this is a bug: no caller may be left hanging, and the fault must still be seen.
-                _refuse([*batch, *self._waiting], type(fault).__name__)
+                _refuse([*batch, *self._waiting], StorageDown(type(fault).__name__))
                 self._waiting.clear()
                 raise
             else:
@@ -55,8 +115,23 @@ class SqlIntake:
                     if not answer.done():
                         answer.set_result(result)
 
+    async def _room(self, transaction: Transaction) -> None:
+        """Raises QueueFull. Looks at most once in `probed_every` seconds, and never at more rows than the limit."""
+        now = asyncio.get_running_loop().time()
+        if now - self._probed >= self._probed_every:
+            self._full = self._free() < self._limits.free or await self._behind(transaction)
+            self._probed = now
+        if self._full:
+            raise QueueFull
+
+    async def _behind(self, transaction: Transaction) -> bool:
+        column = tables.task.c
+        due = select(column.id).where(column.kind == TaskKind.CONVERSE, column.due <= self._clock.now_ms())
+        return (await transaction.run(due.order_by(column.due).offset(self._limits.waiting).limit(1))).first() is not None
+
     async def _commit(self, batch: list[SealedInbound]) -> list[Accepted]:
         async with self._database.begin() as transaction:
+            await self._room(transaction)
             fresh = await _remember(transaction, batch)
             new = [inbound for inbound in batch if fresh.get(inbound.dedupe) is inbound]
             if new:
@@ -79,7 +154,7 @@ async def _remember(transaction: Transaction, batch: list[SealedInbound]) -> dic
     return {tag: first[tag] for tag in written.scalars()}
 
 
-def _refuse(batch: list[tuple[SealedInbound, asyncio.Future[Accepted]]], reason: str) -> None:
+def _refuse(batch: list[tuple[SealedInbound, asyncio.Future[Accepted]]], why: StorageDown) -> None:
     for _, answer in batch:
         if not answer.done():
-            answer.set_exception(StorageDown(reason))
+            answer.set_exception(type(why)(*why.args))

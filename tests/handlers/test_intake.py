@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 import sqlite3
 from dataclasses import dataclass, field
@@ -10,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from bot.wiring import SystemEntropy
-from handlers.intake import DAY_MS, Acceptor
+from handlers.intake import DAY_MS, Acceptor, Lanes
 from sealing import age, plaintexts
 from sealing.keyring import load_web, load_worker, make_secrets
 from sealing.rows import Accepted, Purpose, SealedInbound, StorageDown
@@ -29,8 +31,8 @@ AT = datetime(2026, 11, 21, 14, 37, tzinfo=UTC)
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
 
-def message(provider_id: str = "SM1", channel: str = "sms") -> Inbound:
-    return Inbound(channel, Sensitive(PHONE), Sensitive(WORDS), provider_id, AT)
+def message(provider_id: str = "SM1", channel: str = "sms", phone: str = PHONE) -> Inbound:
+    return Inbound(channel, Sensitive(phone), Sensitive(WORDS), provider_id, AT)
 
 
 @pytest.fixture
@@ -145,3 +147,45 @@ async def test_a_refusal_of_storage_is_not_swallowed(folder: Path, clock: SetClo
     made = Acceptor(Recorder(down=True), load_web(folder / "web"), clock, SystemEntropy())
     with pytest.raises(StorageDown):
         await made.accept(message())
+
+
+async def test_one_sender_has_one_lane_that_names_him_to_nobody(folder: Path, clock: SetClock) -> None:
+    recorder, keys = Recorder(), load_web(folder / "web")
+    made, restarted = (Acceptor(recorder, keys, clock, SystemEntropy()) for _ in range(2))
+    for accept, said in ((made, message("1")), (made, message("2")), (made, message("3", phone="+34600000002")), (restarted, message("4"))):
+        await accept.accept(said)
+    await made.accept(message("5", channel="handset"))
+    lanes = [row.lane for row in recorder.taken]
+    assert lanes[0] == lanes[1]
+    assert len(set(lanes)) == 4, "another phone, another channel and another start of the process have other lanes"
+    assert all(lane is not None and len(lane) == 16 and int(lane, 16) >= 0 for lane in lanes)
+    assert not any(PHONE[1:] in repr(lane) + repr(made) for lane in lanes)
+
+
+async def test_a_lane_is_a_tag_under_a_pepper_that_is_drawn_and_kept_nowhere(folder: Path) -> None:
+    class Drawn:
+        def draw(self, n: int) -> bytes:
+            return bytes(n)
+
+    known = hmac.digest(bytes(32), f"sms\0{PHONE}".encode(), "sha256").hex()[:16]
+    assert Lanes(Drawn()).of(message()) == known
+    assert Lanes(SystemEntropy()).of(message()) != known
+    assert not any(known in file.read_text(encoding="ascii") for file in folder.rglob("*") if file.is_file())
+
+
+async def test_who_writes_faster_than_anybody_reads_is_taken_and_read_later(folder: Path, database: Database, clock: SetClock) -> None:
+    """All durable, one lane, the later due the later it came."""
+    made = acceptor(folder, database, clock)
+    for n in range(30):
+        assert await made.accept(message(str(n))) is Accepted.NEW
+    await made.accept(message("other", phone="+34600000002"))
+    due = select(tables.task.c.due, tables.inbound.c.seq, tables.inbound.c.lane).join(
+        tables.inbound, tables.inbound.c.id == tables.task.c.ref
+    )
+    async with database.begin(reading=True) as transaction:
+        rows = [(row.due - clock.now, row.lane) for row in await transaction.run(due.order_by(tables.inbound.c.seq))]
+    flood, (other,) = rows[:30], rows[30:]
+    assert [wait for wait, _ in flood] == [0] * 20 + [15_000 * n for n in range(1, 11)]
+    assert len({lane for _, lane in flood}) == 1
+    assert other[0] == 0
+    assert other[1] != flood[0][1]
