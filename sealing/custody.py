@@ -29,6 +29,7 @@ class EntryKind(StrEnum):
     CARD = "card"
     FORGET = "forget"
     COMMIT = "commit"
+    RESTORE = "restore"
 
 
 ACTOR_USE = {EntryKind.OPEN: Use.OPEN}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Table, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +24,7 @@ class Row(Protocol):
 
 
 V = TypeVar("V", bound=Row)
+T = TypeVar("T")
 
 FAULTS = (DBAPIError, PoolTimeout)
 
@@ -58,6 +59,16 @@ class Transaction:
             raise StorageDown("broken")
         try:
             return await self._connection.execute(statement, rows)
+        except FAULTS as fault:
+            self.broken = True
+            raise down(fault) from None
+
+    async def plain(self, work: Callable[[Connection], T]) -> T:
+        """Runs what knows only a plain connection, such as Alembic, inside this transaction. Raises StorageDown."""
+        if self.broken:
+            raise StorageDown("broken")
+        try:
+            return await self._connection.run_sync(work)
         except FAULTS as fault:
             self.broken = True
             raise down(fault) from None

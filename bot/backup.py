@@ -1,0 +1,169 @@
+"""`tipline backup` and `tipline restore`: a copy of the database without a secret, and a line from it that is silent until it may speak."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import select
+
+from handlers.parts import worker_leaf
+from sealing import signing
+from sealing.custody import ACTOR_USE, Entry, EntryError, EntryKind, holds, read_leaf
+from sealing.keyring import WorkerKeys
+from storage import holding, tables
+from storage.archive import Archive, BackupError, reading, writing
+from storage.backup import dump, load
+from storage.engine import Database
+from storage.holding import Outgoing
+from storage.store import SqlTx
+from storage.transaction import Transaction
+
+HOUR_MS = 3_600_000
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a backup holds, for the operator. `unchecked` = openings signed by keys that no card of today has."""
+
+    cases: int
+    waiting: int
+    entries: int
+    unchecked: int = 0
+
+
+async def make_backup(database: Database, file: Path) -> Contents:
+    """Writes `file` (mode 0600), whole or not at all, and reads it back. Raises BackupError, StorageDown."""
+    with _whole_file(file) as (part, out):
+        with writing(out) as writer:
+            await dump(database, writer)
+        out.flush()
+        os.fsync(out.fileno())
+        with reading(part) as archive:
+            archive.check()
+            return _contents(archive)
+
+
+@contextmanager
+def _whole_file(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    if file.exists():
+        raise BackupError("A file of that name exists already; nothing was changed.")
+    part = file.with_name(file.name + ".part")
+    try:
+        out = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError:
+        raise BackupError("The backup cannot be written there. Where another one was broken off, delete its .part file.") from None
+    try:
+        with out:
+            yield part, out
+        part.rename(file)
+        _sync_folder(file.parent)
+    except OSError:
+        raise BackupError("The backup could not be written: is the disk full?") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Or a power cut could take the new name away."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int) -> Contents:
+    """All in one transaction: the tables, the checks, the held outgoing texts, and the log's entry about it.
+
+    Raises BackupError, StorageDown; the database then stays as it was.
+    """
+    with reading(file) as archive:
+        archive.check()
+        async with database.begin() as transaction:
+            await load(transaction, archive)
+            await _same_secrets(transaction, keys)
+            unchecked = await _check_log(transaction, keys)
+            await holding.hold(transaction, now_ms)
+            entry = Entry(now_ms // HOUR_MS, EntryKind.RESTORE, "", archive.sha256, "")
+            await SqlTx(transaction).log(worker_leaf(keys, entry))
+        await database.compact()
+        found = _contents(archive)
+        return Contents(found.cases, found.waiting, found.entries, unchecked)
+
+
+async def _same_secrets(transaction: Transaction, keys: WorkerKeys) -> None:
+    """Every epoch that both know has one key, and each purpose has one that both know."""
+    column = tables.epoch.c
+    rows = (await transaction.run(select(column.purpose, column.number, column.recipient))).all()
+    theirs = {(purpose, number): recipient for purpose, number, recipient in rows}
+    ours = {(row.purpose, row.number): row.recipient for row in keys.public_epochs()}
+    shared = theirs.keys() & ours.keys()
+    if any(theirs[epoch] != ours[epoch] for epoch in shared) or {purpose for purpose, _ in shared} != set(keys.epochs):
+        raise BackupError("The backup belongs to other secrets: bring those back first.")
+
+
+async def _check_log(transaction: Transaction, keys: WorkerKeys) -> int:
+    """Numbered without a gap, the first the commitment to these secrets' draws, every entry signed. How many could not be checked.
+
+    Raises BackupError.
+    """
+    worker = signing.public_of(keys.custody_seed)
+    readers = (await transaction.run(select(tables.person.c.verify_key))).scalars()
+    try:
+        by_name = {signing.fingerprint(key): key for key in readers}
+    except signing.KeyFormatError:
+        raise BackupError("A person in the backup has no key.") from None
+    unchecked = expected = 0
+    while leaves := await _leaves(transaction, expected):
+        for seq, leaf in leaves:
+            entry, _, signer, _ = _read(leaf)
+            if seq != expected or (seq == 0 and (entry.kind, entry.sha256) != (EntryKind.COMMIT, keys.draw_commitment())):
+                raise BackupError("The custody log in the backup has a gap, or is that of other secrets.")
+            key = by_name.get(signer) if entry.kind in ACTOR_USE else worker
+            if key is None:
+                unchecked += 1
+            elif not holds(leaf, key):
+                raise BackupError("An entry of the custody log in the backup is not signed as it should be.")
+            expected += 1
+    if expected == 0:
+        raise BackupError("The backup has no custody log.")
+    return unchecked
+
+
+async def _leaves(transaction: Transaction, start: int) -> Sequence[tuple[int, bytes]]:
+    column = tables.custody.c
+    page = select(column.seq, column.leaf).where(column.seq >= start).order_by(column.seq).limit(PAGE)
+    return [(seq, leaf) for seq, leaf in await transaction.run(page)]
+
+
+def _read(leaf: bytes) -> tuple[Entry, bytes, str, bytes]:
+    try:
+        return read_leaf(leaf)
+    except EntryError:
+        raise BackupError("The custody log in the backup holds something that is no entry.") from None
+
+
+def _contents(archive: Archive) -> Contents:
+    rows = {name: member.rows for name, member in archive.members.items()}
+    return Contents(rows["case"], rows["inbound"], rows["custody"])
+
+
+async def waiting_to_leave(database: Database, now_ms: int) -> Outgoing | None:
+    """None when nothing is held. Raises StorageDown."""
+    async with database.begin(reading=True) as transaction:
+        since = await holding.held_since(transaction)
+        return None if since is None else await holding.outgoing(transaction, since, now_ms)
+
+
+async def confirm(database: Database, now_ms: int, *, old: bool) -> None:
+    """From now on texts leave again. Raises StorageDown."""
+    async with database.begin() as transaction:
+        since = await holding.held_since(transaction)
+        if since is not None:
+            await holding.let_go(transaction, since, now_ms, old=old)
