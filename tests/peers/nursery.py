@@ -1,34 +1,90 @@
-"""A warmed process that forks web and worker processes in milliseconds, so that a hundred kills fit in a test.
+"""A warmed process that forks web and worker processes in milliseconds, so that hundreds of kills fit in a test.
 
-Standard input: JSON lines {"start": role, "told": settings}. Standard output: the pid of each child. The children are the product's own
-entry point (bot.child.main), forked before any thread or event loop exists.
+Standard input: JSON lines {"start": role, "told": settings, "halt": null or what `Halt.told` says, "log": file or null}. Standard output:
+the pid of each child. The children are the product's own entry point (bot.child.main), forked before any thread or event loop exists.
+What every worker reads from files at its start is read once, here.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from unittest.mock import patch
 
+from bot import wiring
+from bot.atlas import load_atlas
 from bot.child import main
 from bot.files import load_lexicons
 from bot.handover import Role
-from translations.detect import LanguageDetector
+from bot.practice_line import WORLD
+from handlers.senders import TwilioSender
+from sealing.points import Point, listen
+from translations.engine import ChildTranslator
+from triage.assess import assess
+from triage.names import RosterNames
+from triage.sensitive import Sensitive
 
 
 def nurse() -> None:
-    load_lexicons()
-    LanguageDetector(("en", "es")).identify("El jefe de policía lo sabe y no hace nada por ellas")
+    _warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what the test kills
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os._exit(main(Role(order["start"]), order["told"]))
+            os._exit(_live(order))
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
+
+
+def _live(order: Mapping[str, object]) -> int:
+    halt, log, told = order["halt"], order["log"], order["told"]
+    assert isinstance(told, dict)
+    if isinstance(log, str):
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+    if isinstance(halt, dict):
+        listen(_halting(Point(halt["point"]), int(halt["passing"]), signal.Signals(halt["signal"]), Path(halt["note"])))
+    return main(Role(order["start"]), told)
+
+
+def _halting(point: Point, passing: int, number: signal.Signals, note: Path) -> Callable[[Point], None]:
+    """Sends this process the signal at its `passing`-th passing of the point, once, and notes down that it did."""
+    passed = 0
+
+    def look(at: Point) -> None:
+        nonlocal passed
+        passed += at is point
+        if at is point and passed == passing:
+            with note.open("a") as lines:
+                lines.write(f"{point}\n")
+            os.kill(os.getpid(), number)
+
+    return look
+
+
+def _warm() -> None:
+    """Imports, word lists and patterns, as a process that has run for a while has them."""
+    patch.object(wiring, "load_lexicons", functools.cache(load_lexicons)).start()
+    ears, _ = wiring.understanding(("en", "es"), Path("/nonexistent"), load_atlas(WORLD))
+    for words in ("En Peñalta unas mujeres trabajann sin pago, el jefe lo sabe", "The chief knows that the womenn work without pay"):
+        ears.detector.identify(words)
+        assess(words, None, ears.lexicons, ears.gazetteer, RosterNames({}), agencies=ears.agencies)
+    TwilioSender("AC" + "0" * 32, Sensitive("x"), "+15005550006", "http://127.0.0.1:9")
+    start = ChildTranslator.start
+
+    async def start_for_packs(translator: ChildTranslator) -> str | None:
+        """Without a package nothing would ever be asked of the translation child, and its start takes as long as a worker's life here."""
+        return await start(translator) if translator.directions() else None
+
+    patch.object(ChildTranslator, "start", start_for_packs).start()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real web and worker processes of a practice line, started, killed and started again by a test."""
+"""The real web and worker processes of a line, started, stopped, killed and started again by a test."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from bot.handover import Role, to_child
 from bot.practice_line import WORLD
 from bot.settings import Mode, Settings
 from handlers.slots import Slots
+from sealing.points import Point
 from triage.sensitive import Sensitive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,34 +53,54 @@ def practice_settings(home: Path, url: str, vetters: Path, silence_s: int = 1) -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Where a process sends itself a signal: at its `passing`-th passing of a point."""
+
+    point: Point
+    passing: int = 1
+    signal: signal.Signals = signal.SIGKILL
+
+
 @dataclass
 class Processes:
+    """`pids`: the newest process of each role; `notes`: a line for each point at which one halted."""
+
     settings: Settings
     nursery: subprocess.Popen[str]
     token: str
     people_file: Path
+    notes: Path
+    log: Path | None = None
     pids: dict[Role, int] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.settings.port}"
 
-    def start(self, role: Role) -> None:
-        told = {**to_child(self.settings, role), "practice": {"token": self.token, "people_file": str(self.people_file)}}
+    def start(self, role: Role, halt: Halt | None = None) -> int:
+        told = to_child(self.settings, role)
+        if self.settings.practice:
+            told["practice"] = {"token": self.token, "people_file": str(self.people_file)}
+        at = None
+        if halt is not None:
+            at = {"point": halt.point, "passing": halt.passing, "signal": halt.signal.value, "note": str(self.notes)}
+        order = {"start": role.value, "told": told, "halt": at, "log": None if self.log is None else str(self.log)}
         assert self.nursery.stdin is not None
         assert self.nursery.stdout is not None
-        self.nursery.stdin.write(json.dumps({"start": role.value, "told": told}) + "\n")
+        self.nursery.stdin.write(json.dumps(order) + "\n")
         self.nursery.stdin.flush()
         self.pids[role] = int(self.nursery.stdout.readline())
+        return self.pids[role]
+
+    def halted(self) -> list[Point]:
+        return [Point(line) for line in self.notes.read_text().splitlines()] if self.notes.exists() else []
 
     def kill(self, role: Role) -> None:
         """SIGKILL, and wait until the process is gone."""
         pid = self.pids.pop(role)
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        assert gone(pid, 10)
 
     def until_listening(self, client: httpx.Client) -> None:
         deadline = time.monotonic() + 20
@@ -92,7 +113,7 @@ class Processes:
         raise AssertionError("the web process does not listen")
 
     def write(self, client: httpx.Client, phone: str, text: str, provider_id: str) -> bool:
-        """True when the message was acknowledged."""
+        """True when the message was acknowledged. In practice alone."""
         sent: Mapping[str, str] = {"phone": phone, "text": text, "id": provider_id}
         try:
             answer = client.post(f"{self.base}/handset/message", json=sent, headers={"Authorization": f"Practice {self.token}"})
@@ -101,13 +122,26 @@ class Processes:
         return answer.status_code == 202
 
     def close(self) -> None:
-        for role in list(self.pids):
-            self.kill(role)
+        for role, pid in list(self.pids.items()):
+            if Path(f"/proc/{pid}").exists():
+                self.kill(role)
+
+
+def gone(pid: int, seconds: float) -> bool:
+    """Whether the process ends within so long."""
+    deadline = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 @contextmanager
-def processes(settings: Settings) -> Iterator[Processes]:
-    people_file = settings.home / "people.json"
+def processes(settings: Settings, folder: Path | None = None, log: Path | None = None) -> Iterator[Processes]:
+    """`folder`: for the files of the test, TIPLINE_HOME when None. `log`: where the processes write their events, nowhere when None."""
+    folder = folder or settings.home
+    people_file = folder / "people.json"
     people_file.write_text('{"people": []}')
     nursery = subprocess.Popen(
         [sys.executable, "-m", "tests.peers.nursery"],
@@ -118,7 +152,7 @@ def processes(settings: Settings) -> Iterator[Processes]:
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
     )
-    made = Processes(settings, nursery, secrets.token_urlsafe(16), people_file)
+    made = Processes(settings, nursery, secrets.token_urlsafe(16), people_file, folder / "halted", log)
     try:
         yield made
     finally:
