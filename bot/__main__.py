@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from bot import enrol as roster_cards
-from bot import run, wiring
+from bot import looking, operating, run, wiring
 from bot.analyse import BadLine, analyse
 from bot.atlas import AtlasFileError, load_atlas
 from bot.demo import demonstrate
@@ -25,6 +25,7 @@ from bot.story import StoryError
 from routing.people import Atlas, AtlasError
 from sealing.keyring import KeyringError, load_worker
 from sealing.rows import StorageDown
+from storage.archive import BackupError
 from storage.engine import DatabaseUrlError, open_database
 from storage.store import SqlStore
 from translations.index import INDEX_URL, fetch
@@ -40,6 +41,7 @@ roster = typer.Typer(no_args_is_help=True, help="Key cards: draft, sign, enrol."
 languages = typer.Typer(no_args_is_help=True, help="Language packages for translation on this machine.")
 app.add_typer(roster, name="roster")
 app.add_typer(languages, name="languages")
+app.add_typer(looking.app)
 
 err = Console(stderr=True, highlight=False)
 PassphraseFile = Annotated[Path | None, typer.Option(help="Read the passphrase from this file instead of asking.")]
@@ -54,6 +56,7 @@ PLAIN = (
     PackageError,
     DatabaseUrlError,
     StoryError,
+    BackupError,
 )
 """Faults whose message is one sentence for the operator, without a value."""
 
@@ -84,6 +87,34 @@ def serve() -> None:
 def demo() -> None:
     """Try the line on this machine, with practice phones and practice investigators. No account, token or service."""
     sys.exit(demonstrate(_settings(Mode.PRACTICE)))
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")]) -> None:
+    """Copy the database of a line, which may be running, into one file. No secret is in it."""
+    err.print(asyncio.run(operating.back_up(_settings(Mode.OFFLINE), file)), soft_wrap=True)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path | None, typer.Argument(help="A file that `tipline backup` wrote.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Let texts leave again that were held since the restore.")] = False,
+    send_old: Annotated[bool, typer.Option("--send-old", help="With --confirm: also answers that were due at the backup.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a backup into an empty database. Nothing leaves before `tipline restore --confirm`."""
+    settings = _settings(Mode.OFFLINE)
+    if (file is None) is not confirm or (send_old and not confirm):
+        raise BackupError("Give a file to restore, or --confirm afterwards.")
+    if file is not None:
+        err.print(asyncio.run(operating.take_back(settings, file)), soft_wrap=True)
+        return
+    held = asyncio.run(operating.leaving(settings))
+    err.print(held or "Nothing is held.", soft_wrap=True)
+    if held is not None and not yes and not typer.confirm("Let texts leave?", err=True):
+        raise typer.Exit(1)
+    if held is not None:
+        asyncio.run(operating.let_go(settings, old=send_old))
 
 
 @app.command(name="analyse")

@@ -23,12 +23,14 @@ from bot.settings import Settings
 from bot.wiring import PracticeToken
 from sealing.rows import StorageDown
 from storage.engine import Database, open_database
+from storage.holding import OUTGOING, SqlHold
 from triage.sensitive import Sensitive
 
 BEAT_S = 5.0
 STOP_S = 10.0
 """How long an orphan may take to stop of itself."""
 SWEEP_S = 60.0
+HELD_S = 5.0
 
 
 def main(role: Role, told: Mapping[str, object]) -> int:
@@ -60,13 +62,17 @@ async def _run(
 
 
 async def web(settings: Settings, database: Database, practice: PracticeToken | None) -> None:
-    """Until SIGTERM."""
-    app = wiring.web_application(settings, database, practice)
+    """Until SIGTERM; the server and what runs beside it end each other."""
+    made = wiring.web(settings, database, practice)
     config = uvicorn.Config(
-        app, "127.0.0.1", settings.port, log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False
+        made.app, "127.0.0.1", settings.port, log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False
     )
     server = uvicorn.Server(config)
-    await server.serve()
+    async with asyncio.TaskGroup() as group:
+        beside = [group.create_task(run()) for run in made.beside]
+        await server.serve()
+        for task in beside:
+            task.cancel()
     if not server.started:
         raise PortTaken
 
@@ -86,13 +92,30 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
             event(Event.NETWORK_OPEN)
         event(Event.READY, role=Role.WORKER)
         async with asyncio.TaskGroup() as group:
-            group.create_task(made.queue.run(made.handlers, stop))
+            group.create_task(made.queue.run({kind: do for kind, do in made.handlers.items() if kind not in OUTGOING}, stop))
+            group.create_task(_send(made, database, stop))
             group.create_task(_beat(made, stop))
             group.create_task(_sweep(made, stop))
     finally:
         await made.translator.close()
         for sender in made.senders.values():
             await sender.close()
+
+
+async def _send(made: wiring.Worker, database: Database, stop: asyncio.Event) -> None:
+    """What leaves; after a restore not before the operator says so. A database that does not answer may be one that was restored."""
+    hold, said = SqlHold(database), False
+    while not stop.is_set():
+        try:
+            if not await hold.held():
+                break
+            if not said:
+                event(Event.OUTGOING_HELD)
+                said = True
+        except StorageDown:
+            event(Event.STORAGE_DOWN)
+        await _pause(stop, HELD_S)
+    await made.queue.run({kind: do for kind, do in made.handlers.items() if kind in OUTGOING}, stop)
 
 
 async def _beat(made: wiring.Worker, stop: asyncio.Event) -> None:

@@ -44,6 +44,10 @@ class Event(StrEnum):
     TASK_SHELVED = "task_shelved"
     HELD = "held"
     ACTED = "acted"  # with the code of what became of it
+    OUTGOING_HELD = "outgoing_held"  # since a restore nothing leaves
+    POLL_FAILED = "poll_failed"  # Telegram did not answer; with how many times in a row
+    POLL_CONFLICT = "poll_conflict"  # a webhook is set, or another program asks for the same updates
+    POLL_REFUSED = "poll_refused"  # Telegram does not know the bot's token
     FAULT = "fault"
     WARNING = "warning"
 

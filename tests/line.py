@@ -26,6 +26,7 @@ from handlers.answering import Answering
 from handlers.delivery import Offers, Sends
 from handlers.erasing import Erasures
 from handlers.intake import Acceptor
+from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
 from handlers.pipeline import Pipeline
 from handlers.ports import Erasing, Sent, Translator, Unsent
@@ -251,6 +252,9 @@ async def practice_line(
     keys = load_worker(home / "secrets" / "worker")
     database, outbox, entropy = open_database(url), Outbox(), SystemEntropy()
     store, atlas = SqlStore(database), load_atlas(WORLD)
+    await store.record_epochs(keys.public_epochs())
+    async with store.begin() as tx:  # as `tipline serve` does before the first tip
+        await tx.log(worker_leaf(keys, Entry(clock.now // 3_600_000, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
     roster = await enrol_world(store, keys, atlas, people)
     cards, person_keys, vetters = roster.cards, roster.person_keys, roster.vetters
     alarms: list[StrEnum] = []

@@ -1,0 +1,87 @@
+"""What an operator does with a line's data, in the words that he is told: counts and sentences, nothing of a tip."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.backup import confirm, make_backup, restore, waiting_to_leave
+from bot.run import claim_home
+from bot.settings import Settings
+from bot.wiring import SECRETS, SystemClock
+from sealing.keyring import load_worker
+from storage.archive import BackupError
+from storage.engine import Database, open_database
+from storage.holding import Outgoing
+
+HELD_NOW = "Nothing leaves and nothing is deleted at a provider until you run: tipline restore --confirm"
+
+
+async def back_up(settings: Settings, file: Path) -> str:
+    """Raises BackupError, StorageDown."""
+    _must_be_there(settings)
+    async with _database(settings) as database:
+        made = await make_backup(database, file)
+    return (
+        f"Wrote {file} and read it back: {made.cases} case(s), {made.waiting} waiting message(s), {made.entries} log entries. "
+        "No secret is in it: it is worth nothing without TIPLINE_HOME/secrets, which you keep elsewhere."
+    )
+
+
+def _must_be_there(settings: Settings) -> None:
+    """To open a SQLite database that is not there would make one."""
+    url = settings.database_url.reveal()
+    if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise BackupError("There is no database to back up.")
+
+
+async def take_back(settings: Settings, file: Path) -> str:
+    """Raises BackupError, KeyringError, StartError, StorageDown."""
+    secrets = settings.home / SECRETS
+    if not (secrets / "worker").is_dir() or not (secrets / "web").is_dir():
+        raise BackupError("There are no secrets in TIPLINE_HOME: bring back those that belong to the backup first.")
+    claim_home(settings)
+    keys, now = load_worker(secrets / "worker"), SystemClock().now_ms()
+    async with _database(settings) as database:
+        found = await restore(database, file, keys, now)
+        held = await waiting_to_leave(database, now)
+    told = f"Restored {found.cases} case(s), {found.waiting} waiting message(s); {found.entries} log entries, every one signed."
+    if found.unchecked:
+        told += f" {found.unchecked} opening(s) were signed by keys that nobody on the roster has now, and could not be checked."
+    return f"{told}\n{_held(held)}\n{HELD_NOW}"
+
+
+async def leaving(settings: Settings) -> str | None:
+    """What `restore --confirm` would let go; None when nothing is held. Raises StorageDown."""
+    _must_be_there(settings)
+    async with _database(settings) as database:
+        held = await waiting_to_leave(database, SystemClock().now_ms())
+    return None if held is None else _held(held)
+
+
+async def let_go(settings: Settings, *, old: bool) -> None:
+    """Raises StorageDown."""
+    async with _database(settings) as database:
+        await confirm(database, SystemClock().now_ms(), old=old)
+
+
+def _held(held: Outgoing | None) -> str:
+    """What was lost between backup and restore is not known here, so both halves of an operator's doubt are said."""
+    if held is None:
+        return "Nothing is held."
+    return (
+        f"{held.answers + held.ours} text(s) that came due since the restore would leave; {held.late} of the line's own came due more "
+        "than 15 minutes ago and are given up.\n"
+        f"{held.old} answer(s) were due when the backup was made. They may have left already, and their source may have asked for silence "
+        "since: they wait until the source writes. With --send-old they leave now."
+    )
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    database = open_database(settings.database_url.reveal())
+    try:
+        yield database
+    finally:
+        await database.close()
