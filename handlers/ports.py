@@ -23,6 +23,7 @@ from sealing.rows import (
     Receipt,
     SealedCase,
     SealedInbound,
+    Seen,
     SendingRow,
     SendingState,
     Task,
@@ -208,6 +209,7 @@ class Sender(Protocol):
 
 
 class Receipts(Protocol):
-    async def record(self, sending: str, receipt: Receipt) -> None:
-        """What became of the text of this ledger id; an id that is not known changes nothing. Raises StorageDown."""
+    async def record(self, sending: str, receipt: Receipt, once: Seen | None = None) -> None:
+        """What became of the text of this ledger id; an id that is not known changes nothing. What bears a tag that was seen before
+        changes nothing either. Raises StorageDown."""
         ...

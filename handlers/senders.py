@@ -1,133 +1,148 @@
-"""Sending text messages through Twilio's REST API, and knowing whether one left.
-
-Twilio's own client makes the request; the transport under it is httpx, because it says *where* a request failed (before or after it was
-written), keeps its timeouts, and retains neither text nor number (twilio's transports keep the last request, log it, and its async one
-hangs past its timeout).
-"""
+"""Sending text and WhatsApp messages through Twilio, knowing whether one left, and having it deleted there."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from collections.abc import Awaitable, Callable
 
-import httpx
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
-from twilio.http import AsyncHttpClient
-from twilio.http.response import Response
-from twilio.rest import Client
-
-from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent
-from handlers.text import fit_sms, sms_parts
+from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent, Wait
+from handlers.text import PREFIX, SMS, STATUS_PATH, fit_sms, sms_parts
+from handlers.twilio_client import NOT_WRITTEN, UNANSWERED, Refusal, TwilioAccount
 from triage.sensitive import Sensitive
 
-UNREACHABLE = frozenset({21211, 21214, 21217, 21610, 21612, 21614, 21635})
-"""Codes that will stay so for this address: opted out (21610), not a number, not a mobile, a landline, no route.
-https://www.twilio.com/docs/api/errors"""
+CLOSED = frozenset({21610, 63014, 63016})
+"""Not before the source writes again: opted out, blocked us, outside WhatsApp's 24 hours. https://www.twilio.com/docs/api/errors"""
+
+UNREACHABLE = frozenset({21211, 21214, 21217, 21612, 21614, 21635, 63003, 63024})
+"""Codes that will stay so for this address: not a number, not a mobile, a landline, no route, not on WhatsApp."""
 
 UNCERTAIN = frozenset({408, 502, 504})
 """Statuses of a gateway that gave up on a request that it may have passed on."""
 
-NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-"""Failures before a byte of the request was written."""
+NOT_FINAL = frozenset({20009, 20409})
+"""A message that Twilio still works on is not deleted: "wait several minutes" (docs/api/errors/20009)."""
+
+SLOWER_MS = 10_000
+NOT_FINAL_MS = 600_000
+GONE = 404
 
 
 class TwilioSender:
-    """handlers.ports.Sender for numbers. One connection a request: a kept one can die unseen, and then nobody knows what left."""
+    """handlers.ports.Sender for numbers (`sms`) or for WhatsApp addresses (`whatsapp`)."""
 
     erasing = Erasing.SEALED
-    receipts = False
 
-    def __init__(self, account_sid: str, auth_token: Sensitive[str], number: str, api_url: str, timeout_s: float = 15.0) -> None:
-        self._number = number
-        self._timeout_s = timeout_s
-        self._http = _Transport(timeout_s)
-        # A non-empty environment of our own: with none, the client lets TWILIO_EDGE and TWILIO_REGION choose the host.
-        self._client = Client(account_sid, auth_token.reveal(), http_client=self._http, environment={"TIPLINE": "1"})
-        self._client.api.base_url = api_url
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: Sensitive[str],
+        number: str,
+        api_url: str,
+        timeout_s: float = 15.0,
+        *,
+        channel: str = SMS,
+        public_url: str | None = None,
+    ) -> None:
+        """`number`: the line's own on this channel. `public_url`: where Twilio tells what became of a text; None = it does not."""
+        self._prefix = PREFIX[channel]
+        self._number = self._prefix + number
+        self._public_url = None if public_url is None else public_url.rstrip("/")
+        self._twilio = TwilioAccount(account_sid, auth_token, api_url, timeout_s)
 
-    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:  # noqa: ARG002
+    @property
+    def receipts(self) -> bool:
+        return self._public_url is not None
+
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:
         """One text, in as few requests as Twilio takes it.
 
-        BLOCKED = this address will not be reached. Raises NotSent (nothing left; its args are Twilio's HTTP status and code, or none)
-        or MaybeSent. A long text whose later part fails has left in part: MaybeSent.
+        Raises NotSent (nothing left; its args are Twilio's HTTP status and code, or none), Wait, MaybeSent. A long text whose later part
+        fails has left in part: MaybeSent.
         """
         refs: list[str] = []
-        for part in sms_parts(fit_sms(_whole(text.reveal()))):
+        parts = sms_parts(fit_sms(_whole(text.reveal())))
+        callback = self._callback(cause, len(parts))
+        for part in parts:
             try:
-                result = await self._post(address.reveal(), part)
+                result = await self._post(address.reveal(), part, callback)
             except NotSent:
                 if refs:
                     raise MaybeSent from None
                 raise
             if isinstance(result, Unsent):
+                if refs:
+                    raise MaybeSent
                 return result
-            refs += result.refs
+            refs.append(result)
         return Sent(tuple(refs))
 
-    async def erase(self, address: Sensitive[str], ref: str) -> None:
-        raise NotImplementedError
+    def _callback(self, cause: str, parts: int) -> str | None:
+        """Of a text in several parts, that one of them arrived tells nothing of the whole."""
+        if self._public_url is None:
+            return None
+        return f"{self._public_url}{STATUS_PATH}?id={cause}" + (f"&parts={parts}" if parts > 1 else "")
 
-    async def _post(self, to: str, body: str) -> Sent | Unsent:
-        """Every cause is cut off (`from None`): httpx and twilio put the URL, the number or the answer into theirs."""
+    async def _post(self, to: str, body: str, callback: str | None) -> str | Unsent:
+        """Twilio's id of the message."""
+        more = {} if callback is None else {"status_callback": callback}
         try:
-            async with asyncio.timeout(self._timeout_s * 2):  # each step has its own timeout; this ends a peer that dribbles
-                made = await self._client.messages.create_async(to=to, from_=self._number, body=body)
-        except (TwilioRestException, TwilioServiceException) as error:
-            return _refusal(error.status, error.code)
+            made = await self._twilio.api.messages.create_async(to=self._prefix + to, from_=self._number, body=body, **more)
+        except Refusal as refusal:
+            return _unsent(refusal)
         except NOT_WRITTEN:
             raise NotSent from None
-        except (httpx.HTTPError, TimeoutError, TwilioException, ValueError, TypeError, AttributeError, LookupError):
-            raise MaybeSent from None  # written and unanswered, or answered with something that is not Twilio's
-        return Sent((str(made.sid),))
+        except UNANSWERED:
+            raise MaybeSent from None
+        return str(made.sid)
+
+    async def erase(self, address: Sensitive[str], ref: str) -> None:
+        """The message's media, then the message. Raises NotSent, Wait (also while Twilio still works on it)."""
+        del address  # Twilio knows a message by its id alone
+        message = self._twilio.api.messages(ref)
+        try:
+            for media in await message.media.list_async():
+                await _unless_gone(media.delete_async)
+            await message.delete_async()
+        except Refusal as refusal:
+            _unerased(refusal)
+        except (*NOT_WRITTEN, *UNANSWERED):
+            raise NotSent from None
 
     async def close(self) -> None:
-        await self._http.close()
+        await self._twilio.close()
 
 
-def _refusal(status: int, code: int | None) -> Unsent:
-    """What an HTTP refusal means. Raises NotSent, MaybeSent."""
-    if code in UNREACHABLE:
+def _unsent(refusal: Refusal) -> Unsent:
+    """What a refusal of a text means. Raises NotSent, Wait, MaybeSent."""
+    if refusal.code in CLOSED:
+        return Unsent.CLOSED
+    if refusal.code in UNREACHABLE:
         return Unsent.BLOCKED
-    if status in UNCERTAIN:
+    if refusal.slower:
+        raise Wait(SLOWER_MS) from None
+    if refusal.status in UNCERTAIN:
         raise MaybeSent from None
-    raise NotSent(status, code if isinstance(code, int) else 0) from None
+    raise NotSent(refusal.status, refusal.code) from None
+
+
+async def _unless_gone(delete: Callable[[], Awaitable[bool]]) -> None:
+    try:
+        await delete()
+    except Refusal as refusal:
+        if refusal.status != GONE:
+            raise
+
+
+def _unerased(refusal: Refusal) -> None:
+    """What a refusal to delete means: nothing when it is gone. Raises NotSent, Wait."""
+    if refusal.status == GONE:
+        return
+    if refusal.slower:
+        raise Wait(SLOWER_MS) from None
+    if refusal.code in NOT_FINAL or refusal.status == 409:
+        raise Wait(NOT_FINAL_MS) from None
+    raise NotSent(refusal.status, refusal.code) from None
 
 
 def _whole(text: str) -> str:
     """Lone surrogates (a desk's JSON can hold one) as `?`: they cannot be sent, and the error of trying carries the text."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-class _Transport(AsyncHttpClient):
-    """What twilio's client calls to make a request."""
-
-    def __init__(self, timeout_s: float) -> None:
-        super().__init__(logging.getLogger("twilio.transport"), is_async=True, timeout=timeout_s)
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(timeout_s, connect=timeout_s / 2), limits=limits, trust_env=False)
-
-    async def request(
-        self,
-        method: str,
-        uri: str,
-        params: dict[str, str] | None = None,
-        data: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  twilio's interface
-        allow_redirects: bool = False,
-    ) -> Response:
-        answer = await self._http.request(
-            method,
-            uri,
-            params=params or None,
-            data=data,
-            headers=headers,
-            auth=auth,
-            timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
-            follow_redirects=allow_redirects,
-        )
-        return Response(answer.status_code, answer.text, answer.headers)
-
-    async def close(self) -> None:
-        await self._http.aclose()

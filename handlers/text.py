@@ -1,13 +1,13 @@
-"""Text messages by Twilio: the signed form of an incoming message, and what a text costs on the air.
+"""Text and WhatsApp messages by Twilio: the signed forms of messages and of what became of ours, and what a text costs on the air.
 
-The form has some thirty fields, city, postcode and profile name of the sender among them: four are read, the rest only enter the signature.
-https://www.twilio.com/docs/messaging/guides/webhook-request, https://www.twilio.com/docs/usage/security#validating-requests
+A form has some thirty fields, city, postcode and profile name of the sender among them: those that are named here are read, the rest only
+enter the signature. https://www.twilio.com/docs/messaging/guides/webhook-request, https://www.twilio.com/docs/usage/security#validating-requests
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,10 +18,15 @@ import phonenumbers
 from twilio.request_validator import RequestValidator
 
 from handlers.channels import Refused, read_body
+from sealing.rows import Receipt
 from triage.sensitive import Sensitive
-from triage.tip import Inbound
+from triage.tip import Control, Form, Inbound
 
-CHANNEL = "sms"
+SMS = CHANNEL = "sms"
+WHATSAPP = "whatsapp"
+PREFIX = {SMS: "", WHATSAPP: "whatsapp:"}
+"""What stands before a number, by channel. https://www.twilio.com/docs/messaging/channels"""
+STATUS_PATH = "/twilio/status"
 SIGNATURE_HEADER = "X-Twilio-Signature"
 EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 """The answer to Twilio (text/xml): taken, and nothing is said now."""
@@ -29,10 +34,21 @@ EMPTY_TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 200
 MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
-SENDER = re.compile(r"\+[0-9]{7,15}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}")
-"""A number, a short code, or an alphanumeric sender.
+SENDER = {
+    SMS: re.compile(r"\+[0-9]{7,15}|[0-9]{3,8}|[A-Za-z0-9 ]{1,11}"),
+    WHATSAPP: re.compile(r"\+[0-9]{7,15}|[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}"),
+}
+"""A number, a short code, or an alphanumeric sender; on WhatsApp a number, or the id of somebody who shows his user name in its place.
 The signature joins names and values without separators, so that a captured request signs just as well when it is cut elsewhere
 (`MessageSid` = "SM…NumMedia0"): only a form that nothing can hang on to tells a replay from a new message or another address."""
+STATUS_QUERY = re.compile(r"id=([0-9a-f]{64})(&parts=[0-9]{1,3})?")
+SETTLED = {"delivered": Receipt.DELIVERED, "read": Receipt.DELIVERED, "failed": Receipt.FAILED, "undelivered": Receipt.FAILED}
+"""`sent` settles nothing: a carrier took the text, and `undelivered` may follow. Where no carrier tells more, the answer's text is kept,
+sealed, until the conversation is forgotten. https://www.twilio.com/docs/messaging/api/message-resource#message-status-values"""
+OPT_OUT = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+"""A text of one of these alone makes Twilio block ours (21610). https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out"""
+DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
+YES = "true"
 
 Items = Sequence[tuple[str, str]]
 
@@ -54,30 +70,96 @@ def parse_form(body: bytes) -> Items | Refused:
     return tuple(items)
 
 
-class TwilioWebhook:
-    """Verifies and reads the form that Twilio posts for each incoming text message."""
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The line's own at Twilio, E.164. `whatsapp` = of its WhatsApp sender; None = it has none."""
 
-    def __init__(self, account_sid: str, auth_token: Sensitive[str], public_url: str, number: str) -> None:
+    sms: str
+    whatsapp: str | None = None
+
+    @property
+    def by_channel(self) -> Mapping[str, str]:
+        return {SMS: self.sms} if self.whatsapp is None else {SMS: self.sms, WHATSAPP: self.whatsapp}
+
+    def whose(self, sender: str, to: str) -> tuple[str, Sensitive[str]] | Refused:
+        """Channel and address of who wrote, of the two ends as Twilio names them."""
+        channel = next((channel for channel, number in self.by_channel.items() if to == PREFIX[channel] + number), None)
+        if channel is None:
+            return Refused.NOT_FOR_US
+        bare = sender.removeprefix(PREFIX[channel])
+        if not sender.startswith(PREFIX[channel]) or not SENDER[channel].fullmatch(bare):
+            return Refused.UNREADABLE
+        return channel, Sensitive(address_of(bare))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a text of ours. `sending` = ledger id, `message` = Twilio's id of the one it tells of."""
+
+    sending: str
+    message: str
+    receipt: Receipt
+
+
+class TwilioWebhook:
+    """Verifies and reads the forms that Twilio posts: incoming messages, and what became of ours."""
+
+    def __init__(self, account_sid: str, auth_token: Sensitive[str], public_url: str, number: str, whatsapp: str | None = None) -> None:
         """`public_url` is what Twilio calls, without a path: behind a proxy it is not what the request says of itself."""
         self._account_sid = account_sid
         self._validator = RequestValidator(auth_token.reveal())
         self._public_url = public_url.rstrip("/")
-        self._number = number
+        self._numbers = Numbers(number, whatsapp)
 
     def read(self, items: Items, signature: str, url_path: str, received: datetime) -> Inbound | Refused:
-        """The message, once the signature holds. A message of pictures alone has an empty text: it is a message all the same."""
-        if not self._validator.validate(self._public_url + url_path, _Form(items), signature):
-            return Refused.BAD_SIGNATURE
-        form = _Form(items)
+        """The message, once the signature holds. Pictures are counted, not fetched; one of pictures alone has an empty text."""
+        form = self._authentic(items, signature, url_path)
+        if isinstance(form, Refused):
+            return form
         sid, sender, to = form.only("MessageSid"), form.only("From"), form.only("To")
         body = form.only("Body", missing="")
         if sid is None or sender is None or to is None or body is None:
             return Refused.UNREADABLE
-        if to != self._number:
-            return Refused.NOT_FOR_US
-        if form.only("AccountSid") != self._account_sid or not MESSAGE_SID.fullmatch(sid) or not SENDER.fullmatch(sender):
+        whose = self._numbers.whose(sender, to)
+        if isinstance(whose, Refused):
+            return whose
+        if form.only("AccountSid") != self._account_sid or not MESSAGE_SID.fullmatch(sid):
             return Refused.UNREADABLE
-        return Inbound(CHANNEL, Sensitive(address_of(sender)), Sensitive(body), sid, received)
+        channel, address = whose
+        place = _place(form) if channel == WHATSAPP else ()
+        words = _words(form, body) if channel == WHATSAPP else (body,)
+        return Inbound(
+            channel,
+            address,
+            Sensitive("\n".join((*words, *place))),
+            sid,
+            received,
+            form=_how(form, channel, place),
+            media=count_of(form.only("NumMedia", missing="0")),
+            control=control_of(channel, body, form.only("OptOutType")),
+            ref=sid,
+        )
+
+    def told(self, items: Items, signature: str, url_path: str, query: str) -> Told | Refused | None:
+        """What a status callback tells, once its signature holds; None when that settles nothing.
+
+        That one part of a longer text arrived tells nothing of the whole; that one failed does.
+        """
+        form = self._authentic(items, signature, f"{url_path}?{query}" if query else url_path)
+        if isinstance(form, Refused):
+            return form
+        named = STATUS_QUERY.fullmatch(query)
+        message, status = form.only("MessageSid"), form.only("MessageStatus")
+        if named is None or message is None or status is None or not MESSAGE_SID.fullmatch(message):
+            return Refused.UNREADABLE
+        receipt = SETTLED.get(status)
+        if receipt is None or (named[2] and receipt is Receipt.DELIVERED):
+            return None
+        return Told(named[1], message, receipt)
+
+    def _authentic(self, items: Items, signature: str, url_path: str) -> _Form | Refused:
+        form = _Form(items)
+        return form if self._validator.validate(self._public_url + url_path, form, signature) else Refused.BAD_SIGNATURE
 
 
 class _Form:
@@ -101,6 +183,39 @@ class _Form:
         """The one value. A repeated field is none: the signature sorts the values of a name, so it does not vouch for their order."""
         values = self._values.get(name, [missing] if missing is not None else [])
         return values[0] if len(values) == 1 else None
+
+
+def _words(form: _Form, body: str) -> Sequence[str]:
+    """The body, and what was chosen from buttons or a list where that is not the body again."""
+    chosen = (form.only(name) for name in ("ButtonText", "ListTitle"))
+    return tuple(dict.fromkeys(words for words in (body, *chosen) if words))
+
+
+def _place(form: _Form) -> Sequence[str]:
+    """Of a shared location: its name, its address, latitude and longitude in degrees."""
+    latitude, longitude = form.only("Latitude", missing=""), form.only("Longitude", missing="")
+    at = f"{latitude}, {longitude}" if all(DEGREES.fullmatch(degrees or "") for degrees in (latitude, longitude)) else None
+    return tuple(words for words in (form.only("Label"), form.only("Address"), at) if words)
+
+
+def _how(form: _Form, channel: str, place: Sequence[str]) -> Form:
+    if channel == WHATSAPP and YES in (form.only("Forwarded"), form.only("FrequentlyForwarded")):
+        return Form.FORWARDED
+    return Form.PLACE if place else Form.TEXT
+
+
+def count_of(number: str | None) -> int:
+    """Attachments, 0 to 10 as Twilio counts them."""
+    return int(number) if number is not None and re.fullmatch("[0-9]{1,2}", number, re.ASCII) else 0
+
+
+def control_of(channel: str, body: str, opt_out: str | None = None) -> Control | None:
+    """STOP where Twilio has blocked our texts. HELP is an ordinary text: it may be a plea.
+
+    `opt_out`: OptOutType, which a messaging service of the line's own words sends.
+    """
+    blocked = opt_out == "STOP" or (channel == SMS and body.strip().upper() in OPT_OUT)
+    return Control.STOP if blocked else None
 
 
 def address_of(sender: str) -> str:

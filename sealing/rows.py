@@ -207,6 +207,14 @@ class Receipt(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a provider told us, so that it counts once: `tag` = HMAC(dedupe pepper, channel + provider id), hex, and the day it came."""
+
+    tag: str
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class ErasureRow:
     """A message of one conversation that still lies at the provider. `sealed` = S delivery. The row goes when it is deleted there."""
 

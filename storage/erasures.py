@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, delete, literal, select, update
+from sqlalchemy import and_, delete, select, update
 
-from sealing.rows import ErasureRow, Receipt, SendingState, TaskKind
+from sealing.rows import ErasureRow, Receipt, Seen, SendingState, TaskKind
 from storage import tables
 from storage.engine import Database
 from storage.tasks import TaskIds, add_tasks
@@ -12,6 +12,8 @@ from storage.transaction import TxPart
 
 _TAKEN = (SendingState.SENDING, SendingState.UNKNOWN, SendingState.SENT)
 """A receipt can overtake the worker's own record of the sending."""
+_UNSETTLED = (*_TAKEN, SendingState.WAITING, SendingState.DUE)
+"""What arrived after all is not sent again."""
 
 
 class ErasurePart(TxPart):
@@ -46,16 +48,23 @@ class SqlReceipts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, sending: str, receipt: Receipt) -> None:
-        """Delivered: sent for good, and emptied. Failed: an answer waits until the source writes, a text of ours is given up."""
+    async def record(self, sending: str, receipt: Receipt, once: Seen | None = None) -> None:
+        """Delivered: sent for good, and emptied. Failed: an answer waits until the source writes, a text of ours is given up; what was
+        delivered cannot fail any more. Receipts may come doubled and in any order; `once` keeps a failure of an earlier try, told again,
+        from counting against a later one.
+        """
         column = tables.sending.c
-        taken = and_(column.id == sending, column.state.in_(_TAKEN))
-        if receipt is Receipt.DELIVERED:
-            values: dict[str, object] = {"state": SendingState.SENT, "sealed": b""}
-        else:
-            answer = and_(column.case_id.is_not(None), column.sealed != b"")
-            kind = tables.sending.c.state.type
-            state = case((answer, literal(SendingState.WAITING, kind)), else_=literal(SendingState.SHELVED, kind))
-            values = {"state": state, "sealed": case((answer, column.sealed), else_=b"")}
+        ours = column.id == sending
+        answer = column.case_id.is_not(None)
         async with self._database.begin() as transaction:
-            await transaction.run(update(tables.sending).where(taken).values(values | {"thread": None}))
+            if once is not None and not await transaction.add(tables.seen, once):
+                return
+            if receipt is Receipt.DELIVERED:
+                arrived = and_(ours, column.state.in_(_UNSETTLED))
+                await transaction.run(update(tables.sending).where(arrived).values(state=SendingState.SENT, sealed=b"", thread=None))
+                return
+            taken = and_(ours, column.state.in_(_TAKEN))
+            again = update(tables.sending).where(taken, answer, column.sealed != b"")
+            await transaction.run(again.values(state=SendingState.WAITING, thread=None))
+            given_up = update(tables.sending).where(taken, ~answer)
+            await transaction.run(given_up.values(state=SendingState.SHELVED, sealed=b"", thread=None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -93,6 +93,12 @@ class SqlIntake:
         if self._committer is None or self._committer.done():
             self._committer = asyncio.create_task(self._commit_all())
         return await answer
+
+    async def unseen(self, tags: Collection[str]) -> frozenset[str]:
+        """Which of these dedupe tags no message bore. Raises StorageDown."""
+        found = select(tables.seen.c.tag).where(tables.seen.c.tag.in_(tags))
+        async with self._database.begin(reading=True) as transaction:
+            return frozenset(tags) - frozenset((await transaction.run(found)).scalars())
 
     async def _commit_all(self) -> None:
         """Commits batch after batch until nobody waits. A caller who was cancelled leaves his message in: it is a tip all the same."""

@@ -8,17 +8,18 @@ import socket
 import traceback
 import types
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from handlers.ports import MaybeSent, NotSent, Sender, Sent, Unsent
+from handlers.ports import MaybeSent, NotSent, Sender, Sent, Unsent, Wait
 from handlers.senders import TwilioSender
-from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, Fault, TwilioPeer
+from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, Fault, TwilioPeer, Window
 from triage.sensitive import Sensitive
 
-LINE, SOURCE = "+15005550006", "+34612345678"
+LINE, SOURCE, BUSINESS = "+15005550006", "+34612345678", "+15005550009"
 TEXT = Sensitive("canary words")
 
 
@@ -73,10 +74,13 @@ async def test_a_long_text_that_stops_in_the_middle_may_have_left(peer: TwilioPe
 
 
 @pytest.mark.asyncio
-async def test_someone_who_opted_out_is_blocked(peer: TwilioPeer, sender: TwilioSender) -> None:
-    peer.opted_out.add(SOURCE)
-    assert await sender.send(Sensitive(SOURCE), TEXT, "cause") is Unsent.BLOCKED
+async def test_someone_who_opted_out_is_closed_until_they_opt_in_again(peer: TwilioPeer, sender: TwilioSender) -> None:
+    peer.receive(SOURCE, LINE, "Stop")
+    assert await sender.send(Sensitive(SOURCE), TEXT, "cause") is Unsent.CLOSED
     assert peer.sent == ()
+    assert [to for to, _ in peer.own_answers] == [SOURCE]
+    peer.receive(SOURCE, LINE, "START")
+    assert isinstance(await sender.send(Sensitive(SOURCE), TEXT, "cause"), Sent)
 
 
 @pytest.mark.asyncio
@@ -85,17 +89,116 @@ async def test_a_number_that_is_none_is_blocked(peer: TwilioPeer, sender: Twilio
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("fault", "refusal"), [(Fault.SERVER_ERROR, (500, 20500)), (Fault.RATE_LIMIT, (429, 20429))])
-async def test_a_refusal_did_not_leave_and_the_next_try_does(
-    peer: TwilioPeer, sender: TwilioSender, fault: Fault, refusal: tuple[int, int]
-) -> None:
-    peer.fail(fault)
+async def test_a_refusal_did_not_leave_and_the_next_try_does(peer: TwilioPeer, sender: TwilioSender) -> None:
+    peer.fail(Fault.SERVER_ERROR)
     with pytest.raises(NotSent) as caught:
         await sender.send(Sensitive(SOURCE), TEXT, "cause")
-    assert caught.value.args == refusal
+    assert caught.value.args == (500, 20500)
     _assert_empty(caught.value)
     assert peer.sent == ()
     assert isinstance(await sender.send(Sensitive(SOURCE), TEXT, "cause"), Sent)
+
+
+@pytest.mark.asyncio
+async def test_too_many_requests_are_a_wait(peer: TwilioPeer, sender: TwilioSender) -> None:
+    peer.fail(Fault.RATE_LIMIT)
+    with pytest.raises(Wait) as caught:
+        await sender.send(Sensitive(SOURCE), TEXT, "cause")
+    assert caught.value.delay_ms > 0
+    _assert_empty(caught.value)
+    assert peer.sent == ()
+
+
+@pytest.mark.asyncio
+async def test_a_long_text_that_is_refused_in_the_middle_may_have_left(peer: TwilioPeer, sender: TwilioSender) -> None:
+    for fault in (Fault.RATE_LIMIT, Fault.SERVER_ERROR):
+        peer.fail(Fault.NONE, fault)
+        with pytest.raises(MaybeSent):
+            await sender.send(Sensitive(SOURCE), Sensitive("palabra " * 500), "cause")
+
+
+@pytest.mark.asyncio
+async def test_where_to_tell_what_became_of_it(peer: TwilioPeer, sender: TwilioSender) -> None:
+    assert not sender.receipts
+    told = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), LINE, peer.url, public_url="https://line.example.org/")
+    assert told.receipts
+    plain = await sender.send(Sensitive(SOURCE), TEXT, "c")
+    short = await told.send(Sensitive(SOURCE), TEXT, "a" * 64)
+    long = await told.send(Sensitive(SOURCE), Sensitive("palabra " * 500), "b" * 64)
+    assert isinstance(plain, Sent)
+    assert isinstance(short, Sent)
+    assert isinstance(long, Sent)
+    base = "https://line.example.org/twilio/status"
+    called = [[peer.log.entries[ref].callback for ref in sent.refs] for sent in (plain, short, long)]
+    assert called == [[None], [f"{base}?id={'a' * 64}"], [f"{base}?id={'b' * 64}&parts=3"] * 3]
+    await told.close()
+
+
+@pytest_asyncio.fixture
+async def business(peer: TwilioPeer) -> AsyncIterator[TwilioSender]:
+    made = TwilioSender(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), BUSINESS, peer.url, channel="whatsapp")
+    yield made
+    await made.close()
+
+
+@pytest.mark.asyncio
+async def test_a_whatsapp_text_goes_out_within_a_day_of_theirs(peer: TwilioPeer, business: TwilioSender) -> None:
+    peer.window = Window.AT_ONCE
+    peer.receive(f"whatsapp:{SOURCE}", f"whatsapp:{BUSINESS}", "ayuda", at=datetime.now(UTC) - timedelta(hours=25))
+    assert await business.send(Sensitive(SOURCE), TEXT, "cause") is Unsent.CLOSED
+    peer.receive(f"whatsapp:{SOURCE}", f"whatsapp:{BUSINESS}", "ayuda")
+    assert isinstance(await business.send(Sensitive(SOURCE), TEXT, "cause"), Sent)
+    assert [(d.sender, d.to) for d in peer.sent] == [(f"whatsapp:{BUSINESS}", f"whatsapp:{SOURCE}")]
+
+
+@pytest.mark.asyncio
+async def test_a_message_is_deleted_with_its_pictures(peer: TwilioPeer, sender: TwilioSender) -> None:
+    entry, other = (peer.receive(SOURCE, LINE, words, media=3) for words in ("mira", "otra"))
+    await sender.erase(Sensitive(SOURCE), entry.sid)
+    assert list(peer.log.entries) == [other.sid]
+    assert entry.media == [], "each was asked for"
+    assert len(other.media) == 3
+    await sender.erase(Sensitive(SOURCE), entry.sid)
+
+
+@pytest.mark.asyncio
+async def test_a_text_of_ours_is_deleted_once_twilio_is_done_with_it(peer: TwilioPeer, sender: TwilioSender) -> None:
+    sent = await sender.send(Sensitive(SOURCE), TEXT, "cause")
+    assert isinstance(sent, Sent)
+    (ref,) = sent.refs
+    for status in ("queued", "sent"):
+        peer.log.entries[ref].status = status
+        with pytest.raises(Wait) as caught:
+            await sender.erase(Sensitive(SOURCE), ref)
+        assert caught.value.delay_ms >= 60_000, "docs/api/errors/20009: wait several minutes"
+    peer.log.entries[ref].status = "delivered"
+    await sender.erase(Sensitive(SOURCE), ref)
+    assert peer.log.entries == {}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RATE_LIMIT, Fault.LOST, Fault.GATEWAY_TIMEOUT, Fault.CLOSED])
+async def test_a_deletion_that_fails_anywhere_is_tried_again(peer: TwilioPeer, sender: TwilioSender, fault: Fault, before: int) -> None:
+    """The list, two pictures, the message: four requests."""
+    entry = peer.receive(SOURCE, LINE, "canary words", media=2)
+    peer.fail(*[Fault.NONE] * before, fault)
+    with pytest.raises(NotSent) as caught:
+        await sender.erase(Sensitive(SOURCE), entry.sid)
+    _assert_empty(caught.value)
+    await sender.erase(Sensitive(SOURCE), entry.sid)
+    assert peer.log.entries == {}
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_token_deletes_nothing_and_is_tried_again(peer: TwilioPeer) -> None:
+    entry = peer.receive(SOURCE, LINE, "hola")
+    sender = TwilioSender(PRACTICE_SID, Sensitive("wrong"), LINE, peer.url)
+    with pytest.raises(NotSent) as caught:
+        await sender.erase(Sensitive(SOURCE), entry.sid)
+    assert caught.value.args == (401, 20003)
+    assert list(peer.log.entries) == [entry.sid]
+    await sender.close()
 
 
 @pytest.mark.asyncio

@@ -20,6 +20,7 @@ from handlers.text import (
     MAX_TEXT,
     SIGNATURE_HEADER,
     Encoding,
+    Told,
     TwilioWebhook,
     address_of,
     fit_sms,
@@ -28,16 +29,17 @@ from handlers.text import (
     sms_parts,
     sms_units,
 )
-from tests.peers.twilio import PRACTICE_SID, incoming, signed_form
+from sealing.rows import Receipt
+from tests.peers.twilio import PRACTICE_SID, incoming, pictures, signed_form, status, whatsapp
 from triage.sensitive import Sensitive
-from triage.tip import Inbound
+from triage.tip import Control, Form, Inbound
 
 TOKEN = "practice-twilio-token"
 URL, PATH = "https://line.example.org", "/twilio/message"
-LINE, SOURCE = "+15005550006", "+34612345678"
+LINE, SOURCE, BUSINESS = "+15005550006", "+34612345678", "+15005550009"
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
-WEBHOOK = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), URL, LINE)
+WEBHOOK = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), URL, LINE, BUSINESS)
 
 
 def read(fields: dict[str, str], url: str = URL + PATH, token: str = TOKEN) -> Inbound | Refused:
@@ -56,6 +58,7 @@ def test_a_signed_message() -> None:
         text=Sensitive("Mi hermana está encerrada, ayuda\n"),
         provider_id=fields["MessageSid"],
         received=NOW,
+        ref=fields["MessageSid"],
     )
 
 
@@ -167,7 +170,188 @@ def test_a_captured_form_that_is_cut_elsewhere_is_no_new_message(to: str, cut: l
 def test_a_picture_without_words_is_a_message() -> None:
     message = read(incoming(SOURCE, LINE, "", NumMedia="1", MediaUrl0="https://api.twilio.com/media"))
     assert isinstance(message, Inbound)
-    assert message.text.reveal() == ""
+    assert (message.text.reveal(), message.media) == ("", 1)
+
+
+@pytest.mark.parametrize(("number", "media"), [("10", 10), ("2", 2), ("0", 0), ("", 0), ("-1", 0), ("many", 0), ("٣", 0), ("999", 0)])
+def test_pictures_are_counted(number: str, media: int) -> None:
+    message = read(incoming(SOURCE, LINE, "mira", MessageSid="MM" + "1" * 32) | pictures(3) | {"NumMedia": number})
+    assert isinstance(message, Inbound)
+    assert (message.media, message.ref, message.text.reveal()) == (media, "MM" + "1" * 32, "mira")
+
+
+def test_a_whatsapp_message_to_the_lines_own_sender() -> None:
+    message = read(whatsapp(SOURCE, BUSINESS, "ayuda"))
+    assert isinstance(message, Inbound)
+    assert (message.channel, message.address.reveal(), message.text.reveal(), message.form) == ("whatsapp", SOURCE, "ayuda", Form.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("sender", "to"),
+    [
+        (f"whatsapp:{SOURCE}", f"whatsapp:{LINE}"),
+        (f"whatsapp:{SOURCE}", BUSINESS),
+        (SOURCE, f"messenger:{BUSINESS}"),
+        (SOURCE, "whatsapp:"),
+    ],
+)
+def test_each_channel_has_its_own_number(sender: str, to: str) -> None:
+    assert read(incoming(sender, to, "hello")) is Refused.NOT_FOR_US
+
+
+@pytest.mark.parametrize("sender", [SOURCE, f"messenger:{SOURCE}", "whatsapp:", "whatsapp:262626", "whatsapp:Name", f"whatsapp:{SOURCE}\n"])
+def test_a_sender_of_another_channel_is_unreadable(sender: str) -> None:
+    assert read(incoming(sender, f"whatsapp:{BUSINESS}", "hello")) is Refused.UNREADABLE
+
+
+@pytest.mark.parametrize("name", ["ES.13491208655302741918", "US.ENT.11815799212886844830", "BR.ABC123xyz"])
+def test_somebody_who_shows_no_number_on_whatsapp_is_heard(name: str) -> None:
+    message = read(whatsapp(SOURCE, BUSINESS, "ayuda", From=f"whatsapp:{name}"))
+    assert isinstance(message, Inbound)
+    assert message.address.reveal() == name
+
+
+def test_a_shared_location_is_words() -> None:
+    place = {"Latitude": "-8.0751", "Longitude": "-79.12", "Address": "Calle Grau 2", "Label": "Bar Norte"}
+    message = read(whatsapp(SOURCE, BUSINESS, "", **place))
+    assert isinstance(message, Inbound)
+    assert (message.text.reveal(), message.form) == ("Bar Norte\nCalle Grau 2\n-8.0751, -79.12", Form.PLACE)
+    bare = read(whatsapp(SOURCE, BUSINESS, "aquí", Latitude="1", Longitude="2.5"))
+    assert isinstance(bare, Inbound)
+    assert (bare.text.reveal(), bare.form) == ("aquí\n1, 2.5", Form.PLACE)
+    spoilt = read(whatsapp(SOURCE, BUSINESS, "aquí", Latitude="1e5", Longitude="x"))
+    assert isinstance(spoilt, Inbound)
+    assert (spoilt.text.reveal(), spoilt.form) == ("aquí", Form.TEXT)
+
+
+def test_a_text_message_has_no_location_or_button() -> None:
+    message = read(incoming(SOURCE, LINE, "hola", Latitude="1", Longitude="2", ButtonText="Yes", Forwarded="true"))
+    assert isinstance(message, Inbound)
+    assert (message.text.reveal(), message.form) == ("hola", Form.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "text"),
+    [
+        ("", {"ButtonText": "Sí"}, "Sí"),
+        ("Sí", {"ButtonText": "Sí", "ButtonPayload": "canary"}, "Sí"),
+        ("", {"ListTitle": "Lima", "ListId": "canary"}, "Lima"),
+        ("otra", {"ListTitle": "Lima"}, "otra\nLima"),
+    ],
+)
+def test_what_was_chosen_from_buttons_and_lists_is_words(body: str, more: dict[str, str], text: str) -> None:
+    message = read(whatsapp(SOURCE, BUSINESS, body, **more))
+    assert isinstance(message, Inbound)
+    assert message.text.reveal() == text
+
+
+@pytest.mark.parametrize(("more", "form"), [({}, Form.TEXT), ({"Forwarded": "true"}, Form.FORWARDED), ({"Forwarded": "false"}, Form.TEXT)])
+def test_a_forwarded_message_is_somebody_elses_words(more: dict[str, str], form: Form) -> None:
+    message = read(whatsapp(SOURCE, BUSINESS, "ayuda", **more))
+    often = read(whatsapp(SOURCE, BUSINESS, "ayuda", FrequentlyForwarded="true"))
+    assert isinstance(message, Inbound)
+    assert isinstance(often, Inbound)
+    assert (message.form, often.form) == (form, Form.FORWARDED)
+
+
+@pytest.mark.parametrize(
+    ("body", "opt_out", "control"),
+    [
+        ("STOP", None, Control.STOP),
+        (" Stop\n", None, Control.STOP),
+        ("revoke", None, Control.STOP),
+        ("END", None, Control.STOP),
+        ("STOP PLEASE", None, None),
+        ("the beatings must stop", None, None),
+        ("HELP", None, None),
+        ("HELP", "HELP", None),
+        ("START", "START", None),
+        ("ARRET", "STOP", Control.STOP),
+        ("ayuda", "STOPNumMedia0", None),
+    ],
+)
+def test_what_makes_twilio_block_our_texts_is_a_stop(body: str, opt_out: str | None, control: Control | None) -> None:
+    message = read(incoming(SOURCE, LINE, body, **({} if opt_out is None else {"OptOutType": opt_out})))
+    assert isinstance(message, Inbound)
+    assert (message.control, message.text.reveal()) == (control, body)
+
+
+def test_twilio_blocks_nobody_on_whatsapp_for_a_word() -> None:
+    message = read(whatsapp(SOURCE, BUSINESS, "STOP"))
+    blocked = read(whatsapp(SOURCE, BUSINESS, "ARRET", OptOutType="STOP"))
+    assert isinstance(message, Inbound)
+    assert isinstance(blocked, Inbound)
+    assert (message.control, blocked.control) == (None, Control.STOP)
+
+
+STATUS, SENDING = "/twilio/status", "0a" * 32
+
+
+def told(fields: dict[str, str], query: str, signed: str | None = None) -> Told | Refused | None:
+    body, headers = signed_form(URL + STATUS + (f"?{query}" if query else "") if signed is None else signed, TOKEN, fields)
+    items = parse_form(body)
+    assert not isinstance(items, Refused)
+    return WEBHOOK.told(items, headers[SIGNATURE_HEADER], STATUS, query)
+
+
+@pytest.mark.parametrize(
+    ("word", "receipt"),
+    [
+        ("delivered", Receipt.DELIVERED),
+        ("read", Receipt.DELIVERED),
+        ("failed", Receipt.FAILED),
+        ("undelivered", Receipt.FAILED),
+        ("sent", None),
+        ("queued", None),
+        ("canary", None),
+    ],
+)
+def test_what_became_of_a_text(word: str, receipt: Receipt | None) -> None:
+    sid = "SM" + "2" * 32
+    expected = None if receipt is None else Told(SENDING, sid, receipt)
+    assert told(status(sid, LINE, SOURCE, word), f"id={SENDING}") == expected
+
+
+def test_one_part_that_arrived_says_nothing_of_the_whole_text() -> None:
+    sid = "SM" + "2" * 32
+    assert told(status(sid, LINE, SOURCE, "delivered"), f"id={SENDING}&parts=3") is None
+    assert told(status(sid, LINE, SOURCE, "failed"), f"id={SENDING}&parts=3") == Told(SENDING, sid, Receipt.FAILED)
+
+
+@pytest.mark.claim("T14")
+def test_a_status_that_is_not_signed_with_its_whole_address_is_refused() -> None:
+    fields = status("SM" + "2" * 32, LINE, SOURCE, "failed")
+    for signed in (
+        URL + STATUS,
+        f"{URL}{STATUS}?id={'0b' * 32}",
+        f"{URL}{PATH}?id={SENDING}",
+        f"https://evil.example{STATUS}?id={SENDING}",
+    ):
+        assert told(fields, f"id={SENDING}", signed=signed) is Refused.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "id=", "id=12", f"id={SENDING}0", f"id={SENDING.upper()}", f"id={SENDING}&id={SENDING}", f"x=1&id={SENDING}", "id=%30a" * 32],
+)
+def test_a_status_of_no_ledger_id_is_unreadable(query: str) -> None:
+    assert told(status("SM" + "2" * 32, LINE, SOURCE, "failed"), query) is Refused.UNREADABLE
+
+
+def test_a_status_without_its_message_is_unreadable() -> None:
+    fields = status("SM" + "2" * 32, LINE, SOURCE, "failed")
+    for missing in ("MessageSid", "MessageStatus"):
+        assert told({name: value for name, value in fields.items() if name != missing}, f"id={SENDING}") is Refused.UNREADABLE
+
+
+def test_a_public_address_with_a_port_signs_with_and_without_it() -> None:
+    """Twilio's own signing is inconsistent there."""
+    webhook = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), "https://line.example.org:8443", LINE)
+    for base in ("https://line.example.org:8443", "https://line.example.org"):
+        body, headers = signed_form(base + PATH, TOKEN, incoming(SOURCE, LINE, "hello"))
+        items = parse_form(body)
+        assert not isinstance(items, Refused)
+        assert isinstance(webhook.read(items, headers[SIGNATURE_HEADER], PATH, NOW), Inbound)
 
 
 def test_a_repeated_field_signs_but_a_repeated_sender_is_unreadable() -> None:

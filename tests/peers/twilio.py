@@ -1,6 +1,8 @@
-"""A local Twilio: the Messages resource over real HTTP, and the forms that Twilio signs and posts.
+"""A local Twilio over real HTTP: the Messages and Media resources, the phones behind them, and the forms that it signs and posts.
 
-Shapes from https://www.twilio.com/docs/messaging/api/message-resource and https://www.twilio.com/docs/api/errors.
+Shapes from https://www.twilio.com/docs/messaging/api/message-resource and https://www.twilio.com/docs/api/errors. It answers STOP, START
+and HELP itself (https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out), does not repeat a webhook that met a 5xx unless told to
+(https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and knows WhatsApp's 24 hours (docs/api/errors/63016).
 """
 
 from __future__ import annotations
@@ -12,24 +14,42 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlencode
+from typing import Self
+from urllib.parse import parse_qsl
 
+import httpx
 import phonenumbers
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from twilio.request_validator import RequestValidator
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PRACTICE_SID = "AC" + "0123456789abcdef" * 2
-PRACTICE_TOKEN = "practice-twilio-token"
+from tests.peers.twilio_forms import PRACTICE_SID, PRACTICE_TOKEN, incoming, pictures, signed_form, status, whatsapp
+from tests.peers.twilio_log import UNFINISHED, AccountLog, Entry, media_sids
+
+__all__ = [
+    "PRACTICE_SID",
+    "PRACTICE_TOKEN",
+    "Delivery",
+    "Fault",
+    "TwilioPeer",
+    "Window",
+    "incoming",
+    "pictures",
+    "signed_form",
+    "status",
+    "whatsapp",
+]
+STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+HELP_WORDS = frozenset({"HELP", "INFO"})
+CHANNEL = "whatsapp:"
+WINDOW = timedelta(hours=24)
 
 
 class Fault(StrEnum):
@@ -38,11 +58,18 @@ class Fault(StrEnum):
     NONE = "none"
     SERVER_ERROR = "server_error"
     RATE_LIMIT = "rate_limit"
-    GATEWAY_TIMEOUT = "gateway_timeout"  # delivered, and the edge gave up waiting
-    HANG = "hang"  # delivered, no answer
-    LOST = "lost"  # delivered, and the connection is gone
-    GARBLED = "garbled"  # delivered, and the answer is not Twilio's
+    GATEWAY_TIMEOUT = "gateway_timeout"  # done, and the edge gave up waiting
+    HANG = "hang"  # done, no answer
+    LOST = "lost"  # done, and the connection is gone
+    GARBLED = "garbled"  # done, and the answer is not Twilio's
     CLOSED = "closed"  # the connection is closed before a request is read
+
+
+class Window(StrEnum):
+    """How a WhatsApp text outside the 24 hours is refused: when it is given, or after it was taken."""
+
+    AT_ONCE = "at_once"
+    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +83,35 @@ class Delivery:
 
 
 class TwilioPeer:
-    """`with TwilioPeer() as peer:` serves `peer.url`; `peer.sent` is what went out."""
+    """`with TwilioPeer() as peer:` serves `peer.url`; `peer.sent` is what went out, `peer.log` what the account shows.
+
+    `progress`: statuses that each message passes by itself once taken, each told to its callback.
+    """
 
     def __init__(self, account_sid: str = PRACTICE_SID, auth_token: str = PRACTICE_TOKEN) -> None:
         self.account_sid, self.auth_token = account_sid, auth_token
-        self.deliveries: list[Delivery] = []
-        self.requests = 0
-        self.opted_out: set[str] = set()
         self._faults: list[Fault] = []
         self._transports: dict[int, asyncio.Transport] = {}
+        self._progressing: set[asyncio.Task[None]] = set()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
+        self.requests = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """As after the start: nothing sent, nobody opted out, no fault, no webhook."""
+        self.log = AccountLog(self.account_sid)
+        self.deliveries: list[Delivery] = []
+        self.own_answers: list[tuple[str, str]] = []
+        self.opted_out: set[str] = set()
+        self.heard: dict[str, datetime] = {}
+        self.window = Window.LATER
+        self.webhook: str | None = None
+        self.fallback: str | None = None
+        self.retries = 0
+        self.progress: tuple[str, ...] = ()
+        self._faults.clear()
 
     @property
     def url(self) -> str:
@@ -81,12 +125,6 @@ class TwilioPeer:
         """The next requests meet these, one each, in order."""
         self._faults.extend(faults)
 
-    def reset(self) -> None:
-        """As after the start: nothing sent, nobody opted out, no fault."""
-        self.deliveries.clear()
-        self.opted_out.clear()
-        self._faults.clear()
-
     def wait_for(self, count: int, timeout_s: float = 10.0) -> tuple[Delivery, ...]:
         """Until so many went out; TimeoutError says how many did."""
         end = time.monotonic() + timeout_s
@@ -96,10 +134,80 @@ class TwilioPeer:
             time.sleep(0.02)
         return self.sent
 
+    # The phones' side
+
+    def receive(self, sender: str, to: str, text: str, *, media: int = 0, at: datetime | None = None, **more: str) -> Entry:
+        """A phone writes to one of the account's numbers: into the log, and to the webhook where there is one. Blocks for its answer."""
+        sid = ("MM" if media else "SM") + secrets.token_hex(16)
+        entry = Entry(sid, "inbound", sender, to, text, "received", at or datetime.now(UTC), media_sids(media))
+        self.log.add(entry)
+        self.heard[sender] = entry.at
+        self._keywords(entry)
+        if self.webhook is not None:
+            self.deliver(entry, **more)
+        return entry
+
+    def deliver(self, entry: Entry, **more: str) -> list[int]:
+        """Posts it: statuses of the answers, 0 for none. Repeated only as `retries` says; then the fallback address is tried once."""
+        build = whatsapp if entry.to.startswith(CHANNEL) else incoming
+        ends = [end.removeprefix(CHANNEL) for end in (entry.sender, entry.to)]
+        fields = build(*ends, entry.body, MessageSid=entry.sid, **pictures(len(entry.media)), **more)
+        assert self.webhook is not None
+        statuses = [self._post(self.webhook, fields)]
+        while not 200 <= statuses[-1] < 300 and len(statuses) <= self.retries:
+            statuses.append(self._post(self.webhook, fields))
+        if not 200 <= statuses[-1] < 300 and self.fallback is not None:
+            statuses.append(self._post(self.fallback, fields))
+        return statuses
+
+    def _keywords(self, entry: Entry) -> None:
+        word = entry.body.strip().upper()
+        if entry.to.startswith(CHANNEL):
+            return
+        if word in STOP_WORDS:
+            self.opted_out.add(entry.sender)
+            self.own_answers.append((entry.sender, "You have successfully been unsubscribed."))
+        elif word in START_WORDS and entry.sender in self.opted_out:
+            self.opted_out.discard(entry.sender)
+            self.own_answers.append((entry.sender, "You have successfully been re-subscribed."))
+        elif word in HELP_WORDS:
+            self.own_answers.append((entry.sender, "Reply STOP to unsubscribe."))
+
+    def tell(self, sid: str, told: str, error: int = 0, times: int = 1) -> list[int]:
+        """A message's status becomes this, and is told to its callback, so many times. Blocks; statuses of the answers."""
+        entry = self.log.entries[sid]
+        entry.status, entry.error = told, error
+        assert entry.callback is not None
+        fields = status(sid, entry.sender, entry.to, told, error)
+        return [self._post(entry.callback, fields) for _ in range(times)]
+
+    def _post(self, url: str, fields: Mapping[str, str]) -> int:
+        body, headers = signed_form(url, self.auth_token, fields)
+        try:
+            return httpx.post(url, content=body, headers=headers, timeout=15, trust_env=False).status_code
+        except httpx.TransportError:
+            return 0
+
+    # The account's side
+
     def start(self) -> None:
-        app = Starlette(routes=[Route("/2010-04-01/Accounts/{sid}/Messages.json", self._create, methods=["POST"])])
+        base = "/2010-04-01/Accounts/{account}/Messages"
+        routes = [
+            Route(f"{base}.json", self._list, methods=["GET"]),
+            Route(f"{base}.json", self._create, methods=["POST"]),
+            Route(f"{base}/{{sid}}.json", self._one, methods=["GET", "DELETE"]),
+            Route(f"{base}/{{sid}}/Media.json", self._media, methods=["GET"]),
+            Route(f"{base}/{{sid}}/Media/{{media}}.json", self._media, methods=["DELETE"]),
+        ]
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, http=self._protocol(), ws="none", lifespan="off", loop="asyncio", log_config=None
+            Starlette(routes=routes),
+            host="127.0.0.1",
+            port=0,
+            http=self._protocol(),
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            log_config=None,
         )
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)
@@ -125,23 +233,77 @@ class TwilioPeer:
         self.stop()
 
     async def _create(self, request: Request) -> Response:
-        self.requests += 1
-        if not self._authentic(request):
-            return _error(401, 20003, "Authenticate")
+        refused, fault = self._met(request)
+        if refused is not None:
+            return refused
         fields = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-        fault = self._faults.pop(0) if self._faults else None
-        if fault is Fault.SERVER_ERROR:
-            return _error(500, 20500, "Internal Server Error")
-        if fault is Fault.RATE_LIMIT:
-            return _error(429, 20429, "Too Many Requests")
         refusal = self._refusal(fields)
         if refusal is not None:
             return refusal
-        delivery = Delivery("SM" + secrets.token_hex(16), fields["To"], fields["From"], fields["Body"])
-        self.deliveries.append(delivery)
-        return await self._answer(request, delivery, fault)
+        sid = "SM" + secrets.token_hex(16)
+        entry = Entry(sid, "outbound-api", fields["From"], fields["To"], fields["Body"], "queued", datetime.now(UTC))
+        entry.callback = fields.get("StatusCallback")
+        self.log.add(entry)
+        steps = self.progress
+        if self._outside(entry.to):
+            steps = ("failed",)
+        else:
+            self.deliveries.append(Delivery(sid, entry.to, entry.sender, entry.body))
+        if steps and entry.callback is not None:
+            task = asyncio.create_task(self._pass(entry, steps))
+            self._progressing.add(task)
+            task.add_done_callback(self._progressing.discard)
+        return await self._answer(request, JSONResponse(self.log.shown(entry), status_code=201), fault)
 
-    async def _answer(self, request: Request, delivery: Delivery, fault: Fault | None) -> Response:
+    async def _pass(self, entry: Entry, steps: tuple[str, ...]) -> None:
+        for step in steps:
+            await asyncio.to_thread(self.tell, entry.sid, step, 63016 if step == "failed" else 0)
+
+    async def _list(self, request: Request) -> Response:
+        refused, fault = self._met(request)
+        return refused or await self._answer(request, JSONResponse(self.log.listed(request.query_params)), fault)
+
+    async def _one(self, request: Request) -> Response:
+        refused, fault = self._met(request)
+        if refused is not None:
+            return refused
+        entry = self.log.entries.get(request.path_params["sid"])
+        if entry is None:
+            return _error(404, 20404, "The requested resource was not found")
+        if request.method == "GET":
+            return await self._answer(request, JSONResponse(self.log.shown(entry)), fault)
+        if entry.status in UNFINISHED:
+            return _error(409, 20009, "Cannot delete this resource before it is complete")
+        del self.log.entries[entry.sid]
+        return await self._answer(request, Response(status_code=204), fault)
+
+    async def _media(self, request: Request) -> Response:
+        refused, fault = self._met(request)
+        if refused is not None:
+            return refused
+        entry, sid = self.log.entries.get(request.path_params["sid"]), request.path_params.get("media")
+        if entry is None or (sid is not None and sid not in entry.media):
+            return _error(404, 20404, "The requested resource was not found")
+        if sid is None:
+            return await self._answer(request, JSONResponse(self.log.media_shown(entry)), fault)
+        entry.media.remove(sid)
+        return await self._answer(request, Response(status_code=204), fault)
+
+    def _met(self, request: Request) -> tuple[Response | None, Fault]:
+        """A refusal before the request is done, and what its answer meets."""
+        self.requests += 1
+        expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        known = request.path_params["account"] == self.account_sid and request.headers.get("authorization") == f"Basic {expected}"
+        if not known:
+            return _error(401, 20003, "Authenticate"), Fault.NONE
+        fault = self._faults.pop(0) if self._faults else Fault.NONE
+        refused = {
+            Fault.SERVER_ERROR: (500, 20500, "Internal Server Error"),
+            Fault.RATE_LIMIT: (429, 20429, "Too Many Requests"),
+        }.get(fault)
+        return None if refused is None else _error(*refused), fault
+
+    async def _answer(self, request: Request, answer: Response, fault: Fault) -> Response:
         if fault is Fault.HANG:
             while self._server is not None and not self._server.should_exit and not await request.is_disconnected():
                 await asyncio.sleep(0.05)
@@ -151,24 +313,25 @@ class TwilioPeer:
             return Response("<html>504 Gateway Time-out</html>", status_code=504, media_type="text/html")
         if fault is Fault.GARBLED:
             return Response("<html>Welcome to the guest network</html>", status_code=200, media_type="text/html")
-        return JSONResponse(_message(self.account_sid, delivery), status_code=201)
-
-    def _authentic(self, request: Request) -> bool:
-        expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        return request.path_params["sid"] == self.account_sid and request.headers.get("authorization") == f"Basic {expected}"
+        return answer
 
     def _refusal(self, fields: Mapping[str, str]) -> Response | None:
-        """What the real one checks before it takes a message."""
-        to, body = fields.get("To", ""), fields.get("Body", "")
-        if not _is_number(to):
-            return _error(400, 21211, f"The 'To' number {to} is not a valid phone number.")
-        if to in self.opted_out:
-            return _error(400, 21610, "Attempt to send to unsubscribed recipient")
-        if not body:
-            return _error(400, 21602, "Message body is required.")
-        if len(body) > 1600:
-            return _error(400, 21617, "The concatenated message body exceeds the 1600 character limit.")
-        return None
+        """What the real one checks before it takes a message, the first that fails."""
+        to, body, whatsapp_from = fields.get("To", ""), fields.get("Body", ""), fields.get("From", "").startswith(CHANNEL)
+        checks = (
+            (to.startswith(CHANNEL) != whatsapp_from, 21910, "Invalid From and To pair. From and To should be of the same channel"),
+            (not _is_number(to.removeprefix(CHANNEL)), 21211, f"The 'To' number {to} is not a valid phone number."),
+            (to in self.opted_out, 21610, "Attempt to send to unsubscribed recipient"),
+            (self.window is Window.AT_ONCE and self._outside(to), 63016, "Outside messaging window. Use a Message Template instead"),
+            (not body, 21602, "Message body is required."),
+            (len(body) > 1600, 21617, "The concatenated message body exceeds the 1600 character limit."),
+        )
+        return next((_error(400, code, message) for failed, code, message in checks if failed), None)
+
+    def _outside(self, to: str) -> bool:
+        """WhatsApp: nobody heard from this address in the last 24 hours."""
+        heard = self.heard.get(to)
+        return to.startswith(CHANNEL) and (heard is None or datetime.now(UTC) - heard > WINDOW)
 
     def _protocol(self) -> type[asyncio.Protocol]:
         """uvicorn's HTTP/1.1 with two ways to break it: closed on arrival, and a transport that a request can be cut off by."""
@@ -193,68 +356,6 @@ def _is_number(to: str) -> bool:
         return False
 
 
-def _error(status: int, code: int, message: str) -> JSONResponse:
+def _error(status_code: int, code: int, message: str) -> JSONResponse:
     more = f"https://www.twilio.com/docs/errors/{code}"
-    return JSONResponse({"code": code, "message": message, "more_info": more, "status": status}, status_code=status)
-
-
-def _message(account: str, delivery: Delivery) -> dict[str, Any]:
-    now = format_datetime(datetime.now(UTC))
-    uri = f"/2010-04-01/Accounts/{account}/Messages/{delivery.sid}"
-    return {
-        "account_sid": account,
-        "api_version": "2010-04-01",
-        "body": delivery.body,
-        "date_created": now,
-        "date_sent": None,
-        "date_updated": now,
-        "direction": "outbound-api",
-        "error_code": None,
-        "error_message": None,
-        "from": delivery.sender,
-        "messaging_service_sid": None,
-        "num_media": "0",
-        "num_segments": "1",
-        "price": None,
-        "price_unit": None,
-        "sid": delivery.sid,
-        "status": "queued",
-        "subresource_uris": {"media": f"{uri}/Media.json"},
-        "tags": None,
-        "to": delivery.to,
-        "uri": f"{uri}.json",
-    }
-
-
-def incoming(sender: str, to: str, text: str, **more: str) -> dict[str, str]:
-    """The fields of an incoming message, as many as Twilio sends, with the ones that Tipline must not read."""
-    sid = "SM" + secrets.token_hex(16)
-    return {
-        "ToCountry": "GB",
-        "ToState": "",
-        "SmsMessageSid": sid,
-        "NumMedia": "0",
-        "ToCity": "",
-        "FromZip": "29001",
-        "SmsSid": sid,
-        "FromState": "",
-        "SmsStatus": "received",
-        "FromCity": "MALAGA",
-        "Body": text,
-        "FromCountry": "ES",
-        "To": to,
-        "ToZip": "",
-        "NumSegments": "1",
-        "MessageSid": sid,
-        "AccountSid": PRACTICE_SID,
-        "From": sender,
-        "ApiVersion": "2010-04-01",
-        **more,
-    }
-
-
-def signed_form(url: str, token: str, fields: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of Twilio's request to `url`."""
-    signature = RequestValidator(token).compute_signature(url, dict(fields))
-    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "X-Twilio-Signature": signature}
-    return urlencode(fields).encode(), headers
+    return JSONResponse({"code": code, "message": message, "more_info": more, "status": status_code}, status_code=status_code)

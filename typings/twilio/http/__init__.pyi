@@ -14,6 +14,7 @@ class AsyncHttpClient(HttpClient):
         data: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        *,
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response: ...
