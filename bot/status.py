@@ -1,0 +1,63 @@
+"""`tipline status`: what waits and what is stuck, in numbers. For the operator: no case, nobody, no time of a tip."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.doctor_line import ALIVE_MS, spoken
+from bot.settings import Settings
+from bot.wiring import SystemClock
+from storage.desk_store import DeskReads
+from storage.engine import Database
+from storage.health import Vitals
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`counts` as storage counts them; `worker_s` = seconds since the worker's sign of life, None when there was none; `free_mb` of the
+    disk that TIPLINE_HOME is on."""
+
+    counts: dict[str, int]
+    worker_s: int | None
+    free_mb: int
+
+    @property
+    def alive(self) -> bool:
+        return self.worker_s is not None and self.worker_s * 1000 <= ALIVE_MS
+
+    def to_json(self) -> dict[str, object]:
+        return {"worker": {"alive": self.alive, "seconds": self.worker_s}, "disk_free_mb": self.free_mb, **self.counts}
+
+    def rows(self) -> list[tuple[str, str, bool]]:
+        """What, how much, and whether somebody should look."""
+        n = self.counts
+        worker = "never seen" if self.worker_s is None else f"alive, seen {self.worker_s} s ago" if self.alive else self._silent
+        return [
+            ("Worker", worker, not self.alive),
+            ("Messages not yet in a case", f"{n['inbound']:,}", False),
+            ("Cases open", f"{n['cases_open']:,}", False),
+            ("  of them held, nobody may read", f"{n['cases_held']:,}", n["cases_held"] > 0),
+            ("Texts to send", f"{n['sendings_due']:,}", False),
+            ("  may have left, or not", f"{n['sendings_unknown']:,}", n["sendings_unknown"] > 0),
+            ("  given up", f"{n['sendings_shelved']:,}", False),
+            ("Tasks", f"{n['tasks']:,}", False),
+            ("  failed ten times or more", f"{n['tasks_shelved']:,}", n["tasks_shelved"] > 0),
+            ("People enrolled", f"{n['people']:,}", n["people"] == 0),
+            ("Disk free", f"{self.free_mb:,} MB", self.free_mb < 500),
+        ]
+
+    @property
+    def _silent(self) -> str:
+        return f"silent for {spoken(self.worker_s or 0)}"
+
+
+async def status_of(settings: Settings, database: Database, now: datetime) -> Status:
+    """Raises StorageDown."""
+    counts = dict(await DeskReads(database, SystemClock()).counts())
+    beat = await Vitals(database).last_beat()
+    age = None if beat is None else max(0, int(now.timestamp() - beat / 1000))
+    return Status(counts, age, shutil.disk_usage(settings.home).free // MB)
