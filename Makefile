@@ -7,12 +7,13 @@ SYNC = $(UV) sync --quiet --locked --inexact --no-python-downloads --python .uv/
 # Held at 100 %: what decides who reads, what a tip is, and what is sealed.
 COVERED = --cov=triage --cov=routing --cov=sealing --cov=handlers.intake --cov-report=term:skip-covered --cov-fail-under=100
 
-.PHONY: help demo test check bundle runtime develop audit
+.PHONY: help demo test check bundle runtime develop audit bench-load
 
 help:
 	@echo "make demo    try the line on this machine"
 	@echo "make test    run all tests"
 	@echo "make check   ruff, mypy, import-linter"
+	@echo "make bench-load  how fast messages are taken, and 200,000 generated requests"
 	@echo "make bundle  build the browser files again (needs node and npm)"
 
 demo: runtime
@@ -27,6 +28,10 @@ check: develop
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench-load: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.load
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.requests
 
 bundle:
 	desk/src/build.sh

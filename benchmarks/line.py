@@ -41,6 +41,7 @@ CHANNELS = Channels(
 
 def line_settings(home: Path, url: str, port: int, channels: Channels = CHANNELS) -> Settings:
     """Of a real line, as its web process is told them. Makes the secrets that `home` lacks."""
+    home.mkdir(mode=0o700, exist_ok=True)
     if not (home / SECRETS).exists():
         make_secrets(home / SECRETS, secrets.token_bytes)
     return Settings(
