@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -43,11 +43,14 @@ class Event(StrEnum):
     TASK_FAILED = "task_failed"
     TASK_SHELVED = "task_shelved"
     HELD = "held"
+    FLOOD = "flood"  # so many phones sent one text; they are one item for a reader
     ACTED = "acted"  # with the code of what became of it
     OUTGOING_HELD = "outgoing_held"  # since a restore nothing leaves
     POLL_FAILED = "poll_failed"  # Telegram did not answer; with how many times in a row
     POLL_CONFLICT = "poll_conflict"  # a webhook is set, or another program asks for the same updates
     POLL_REFUSED = "poll_refused"  # Telegram does not know the bot's token
+    RECONCILED = "reconciled"  # Twilio's log had messages that the webhook missed, or entries that nobody can read
+    LISTING_FAILED = "listing_failed"  # Twilio did not list; with its HTTP status and code
     FAULT = "fault"
     WARNING = "warning"
 
@@ -75,12 +78,26 @@ def event(name: Event, **fields: Field) -> None:
         raise TypeError("not an event of the list")
     if not all(isinstance(value, int | StrEnum | Fault) for value in fields.values()):
         raise TypeError("an event's fields are integers, enums and faults")
+    _listener(name, fields)
     line = json.dumps({"t": int(time.time()), "event": name, **{key: _written(value) for key, value in fields.items()}})
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):  # closed, full, or none at interpreter exit
         return
+
+
+def listen(listener: Callable[[Event, Mapping[str, Field]], None]) -> None:
+    """Who counts events in this process; one, which must not raise."""
+    global _listener  # noqa: PLW0603  one process, one listener
+    _listener = listener
+
+
+def _nobody(_name: Event, _fields: Mapping[str, Field]) -> None:
+    """Nobody counts."""
+
+
+_listener: Callable[[Event, Mapping[str, Field]], None] = _nobody
 
 
 def _written(value: Field) -> int | str:

@@ -18,6 +18,8 @@ from babel.messages.pofile import PoFileError, read_po
 
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "tipline"
+MENU = "menu"
+"""Of what a channel shows beside the conversation, such as the menu of a bot; by the command's name."""
 FALLBACK = "en"
 
 
@@ -43,9 +45,9 @@ class Catalog:
         self._slots = MappingProxyType(slots)
 
     @classmethod
-    def load(cls, phrases: Iterable[str], folder: Path = LOCALE) -> Catalog:
-        """Every catalog under `folder`; each must hold every phrase of `phrases` and no other. Raises CatalogError."""
-        files = sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
+    def load(cls, phrases: Iterable[str], folder: Path = LOCALE, domain: str = DOMAIN) -> Catalog:
+        """Every catalog of this domain under `folder`; each must hold every phrase of `phrases` and no other. Raises CatalogError."""
+        files = sorted(folder.glob(f"*/LC_MESSAGES/{domain}.po"))
         ids = frozenset(phrases)
         return cls({file.parent.parent.name: read_catalog(file, ids) for file in files})
 

@@ -106,7 +106,7 @@ class TelegramPeer:
         """The next requests (of this method) meet these, one each, in order."""
         self._faults.extend((method.lower(), fault) for fault in faults)
 
-    def write(self, chat: int, text: str | None = None, **content: Any) -> dict[str, Any]:
+    def write(self, chat: int, text: str | None = None, /, **content: Any) -> dict[str, Any]:
         """Somebody writes to the bot: the update, as it is delivered."""
         commands = re.match(r"/[A-Za-z0-9_]+(@\w+)?", text or "")
         entities = [{"type": "bot_command", "offset": 0, "length": commands.end()}] if commands else []

@@ -58,6 +58,10 @@ class Updates:
                 self.waiting.append(update)
         return update
 
+    def start_at(self, number: int) -> None:
+        """As after a week without updates."""
+        self._next = number
+
     def again(self, update: Mapping[str, Any]) -> None:
         """The same update once more, as after an answer that was lost."""
         with self._lock:
