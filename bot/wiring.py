@@ -27,6 +27,7 @@ from handlers import gateway, handset, text
 from handlers.acts import Acts
 from handlers.answering import Answering
 from handlers.conversation import Plan
+from handlers.crowds import Crowds
 from handlers.delivery import Offers, Sends
 from handlers.erasing import Erasures
 from handlers.gateway import GatewayWebhook
@@ -156,7 +157,8 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
 
     timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
     erasures = Erasures(store, keys, clock, senders)
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing, erasures)
+    crowds = Crowds(keys, SystemEntropy(), flooded)
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing, erasures, crowds)
     pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm, erasures)
     offers = Offers(store, keys, clock, vetters, atlas, slot, alarm)
     answering = Answering(keys, clock, ears.detector, translator, phrases)
@@ -199,6 +201,10 @@ def reading_plan(slots: Slots) -> Callable[[int], Plan]:
 def alarm(code: StrEnum) -> None:
     """Somebody must look; what it is about stays sealed."""
     event(Event.HELD, code=code)
+
+
+def flooded(count: int) -> None:
+    event(Event.FLOOD, count=count)
 
 
 def acted(code: StrEnum) -> None:

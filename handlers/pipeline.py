@@ -8,7 +8,7 @@ waiting messages in one transaction  (7) the offer falls due at the next slot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,11 +18,12 @@ from handlers.facts import tip_facts
 from handlers.forgetting import let_go
 from handlers.parts import DAY_MS, Sealer
 from handlers.ports import Clock, Entropy, Store, Trouble, Tx
-from handlers.reading import Read, read_messages
+from handlers.reading import Read
 from handlers.roster import Member, Vetters, members, spellings
 from handlers.succession import grants_of, hand_over, strike
-from handlers.thread import Thread, read_thread
+from handlers.thread import Thread
 from handlers.understanding import Understanding
+from handlers.voices import Voice, read_voices, waiting_voices
 from routing.draw import choose
 from routing.gate import GateFile, add_facts, draw_up, gate_bytes, parse_gate
 from routing.people import Atlas, Roster, TipFacts
@@ -30,7 +31,7 @@ from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
-from sealing.rows import CaseRow, CaseState, GrantState, InboundRow, Part, SealedCase, Task, TaskKind, ThreadRow
+from sealing.rows import CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
 
 Slot = Callable[[int, bool], int]
 """(now, urgent) -> the next moment at which a case may be offered, ms."""
@@ -43,10 +44,22 @@ class Waiting:
     """A case with its messages that are not sealed yet, and the roster as it is now."""
 
     case: CaseRow
-    row: ThreadRow
-    thread: Thread
-    inbound: tuple[InboundRow, ...]
+    voices: tuple[Voice, ...]
+    more: bool
+    """Others of a crowd wait: they are sealed in the next go."""
     members: Mapping[str, Member]
+    barred: frozenset[str]
+    """Who may not read what this source said while he was one of a crowd: he need not name them twice."""
+
+    @property
+    def inbound(self) -> tuple[str, ...]:
+        return tuple(row.id for voice in self.voices for row in voice.inbound)
+
+    @property
+    def newest(self) -> Thread | None:
+        """Whom an answer goes to. Nobody, where the source asked to be let go, or the case is a crowd's: an answer must not go astray."""
+        threads = [voice.thread for voice in self.voices]
+        return None if any(thread.forgotten or thread.crowd is not None for thread in threads) else threads[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Pipeline:
                 await tx.done(task)
                 return
         names = spellings(waiting.members.values())
-        read = await read_messages(waiting.inbound, waiting.thread, self.keys, self.understanding, names)  # (2)
+        read = await read_voices(waiting.voices, self.keys, self.understanding, names)  # (2)
         reached(Point.READ)
         if waiting.case.state in (CaseState.TALKING, CaseState.HELD):
             await self._first(task, waiting, read)
@@ -78,25 +91,34 @@ class Pipeline:
             await self._append(task, waiting, read)
 
     async def _waiting(self, tx: Tx, case_id: str) -> Waiting | None:
-        case, row = await tx.case(case_id), await tx.thread_of(case_id)
-        inbound = () if row is None else tuple(await tx.inbound_of(row.tag))
-        if case is None or row is None or not inbound:
+        case, (voices, more) = await tx.case(case_id), await waiting_voices(tx, self.keys, case_id)
+        if case is None or not voices:
             return None
         found = {member.person.id: member for member in await members(tx, self.keys, self.vetters)}
-        return Waiting(case, row, read_thread(self.keys, row), inbound, found)
+        barred = [await self._barred(tx, left) for voice in voices for left in voice.thread.left]
+        return Waiting(case, voices, more, found, frozenset().union(*barred))
 
-    def _roster(self, waiting: Waiting) -> Roster:
-        return Roster(tuple(member.person for member in waiting.members.values()), self.atlas, frozenset(self.vetters.keys))
+    async def _barred(self, tx: Tx, case_id: str) -> frozenset[str]:
+        """Not sealed yet: then his messages came along to his own case."""
+        case = await tx.case(case_id)
+        if case is None or case.gate is None:
+            return frozenset()
+        return frozenset(parse_gate(self.keys.open_gate(case_id, case.gate)).excluded)
+
+    def _roster(self, waiting: Waiting, without: Collection[str] = ()) -> Roster:
+        people = tuple(member.person for member in waiting.members.values() if member.person.id not in without)
+        return Roster(people, self.atlas, frozenset(self.vetters.keys))
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
-        state = waiting.thread.state
+        states = [voice.thread.state for voice in waiting.voices]
+        today = True if any(state.today for state in states) else states[0].today
         received = min(r.message.written for r in read)
-        return tip_facts([r.assessment for r in read], self.atlas, received, state.today, state.language or None)
+        return tip_facts([r.assessment for r in read], self.atlas, received, today, states[0].language or None)
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
         facts = self._facts(waiting, read)
-        drawn = choose(self._roster(waiting), facts, self.keys.coins(waiting.case.id), now)  # (3)
+        drawn = choose(self._roster(waiting, waiting.barred), facts, self.keys.coins(waiting.case.id), now)  # (3)
         if drawn.hold is not None:  # (4)
             async with self.store.begin() as tx:
                 await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
@@ -109,14 +131,16 @@ class Pipeline:
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, drawn, cards)
         stub = sealer.stub(facts, read, self.atlas, self._country(facts))
         envelopes = sealer.messages(read, 1, "")
-        if not waiting.thread.forgotten:
-            envelopes += (sealer.contact(read[-1].message, waiting.thread, len(envelopes) + 1),)
+        if waiting.newest is not None:
+            envelopes += (sealer.contact(read[-1].message, waiting.newest, len(envelopes) + 1),)
         envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
         grants = sealer.grants(gate.order, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
         entries = sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour())
         epoch, _ = sealer.delivery
-        sealed = SealedCase(waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries)
+        sealed = SealedCase(
+            waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries, waiting.inbound
+        )
         async with self.store.begin() as tx:  # (6)
             if not await tx.seal(sealed, waiting.case.version):  # (1)
                 raise CaseMoved
@@ -149,8 +173,8 @@ class Pipeline:
             last = max((e.seq for e in stored), default=0)
             previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
             envelopes = sealer.messages(read, last + 1, previous)
-            if not waiting.thread.forgotten:
-                envelopes += (sealer.contact(read[-1].message, waiting.thread, last + len(envelopes) + 1),)
+            if waiting.newest is not None:
+                envelopes += (sealer.contact(read[-1].message, waiting.newest, last + len(envelopes) + 1),)
             fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
             gate = replace(gate, epoch=key.epoch, recipient=key.recipient)
             sealed_gate = self.keys.seal_gate(case.id, gate_bytes(gate))
@@ -163,7 +187,7 @@ class Pipeline:
                 raise CaseMoved
             await tx.add_grants(fresh)
             await tx.append(envelopes)
-            await tx.drop_inbound([row.id for row in waiting.inbound])
+            await tx.drop_inbound(waiting.inbound)
             kind = EntryKind.NEW_EPOCH if new_epoch else EntryKind.SEAL
             for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
                 await tx.log(entry)
@@ -182,14 +206,19 @@ class Pipeline:
             self.alarm(Trouble.ORDER_EXHAUSTED)
 
     async def _settle(self, tx: Tx, waiting: Waiting, read: Sequence[Read]) -> None:
-        """Sealed: the thread keeps no trace of which message answered what, the provider none of the messages."""
-        await self.erasures.sealed(tx, waiting.row.tag, read[-1].message.channel)
-        if waiting.thread.forgotten:
-            await let_go(tx, self.keys, waiting.thread, waiting.row.tag, waiting.case.id, self._hour())
-            return
-        thread = replace(waiting.thread, state=replace(waiting.thread.state, sealed=True), asked={})
-        if not await tx.save_thread(thread.sealed(self.keys, waiting.row)):
-            raise CaseMoved
+        """Sealed: the threads keep no trace of which message answered what, the provider none of the messages."""
+        channels = {r.thread: r.message.channel for r in read}
+        for voice in waiting.voices:
+            await self.erasures.sealed(tx, voice.row.tag, channels[voice.row.tag])
+            if voice.thread.forgotten:
+                await let_go(tx, self.keys, voice.thread, voice.row.tag, waiting.case.id, self._hour())
+                continue
+            thread = replace(voice.thread, state=replace(voice.thread.state, sealed=True), asked={})
+            # One of a crowd who writes meanwhile must not keep the others' messages from being sealed.
+            if not await tx.save_thread(thread.sealed(self.keys, voice.row)) and voice.thread.crowd is None:
+                raise CaseMoved
+        if waiting.more:
+            await tx.enqueue(TaskKind.SEAL, waiting.case.id, self.clock.now_ms())
 
     def _country(self, facts: TipFacts) -> str:
         above = {region for known in facts.regions if known in self.atlas.regions for region in self.atlas.above(known)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from sealing.rows import (
     ActRow,
     CaseRow,
     CaseState,
+    ClusterRow,
     Envelope,
     ErasureRow,
     GrantRow,
@@ -53,8 +55,18 @@ class Tx(Protocol):
     async def drop_inbound(self, ids: Sequence[str]) -> None: ...
     async def thread(self, tag: str) -> ThreadRow | None: ...
     async def thread_of(self, case_id: str) -> ThreadRow | None: ...
+    async def threads_waiting(self, case_id: str, most: int) -> Sequence[ThreadRow]:
+        """Those of the case's threads that have messages to be sealed: one, but of a flood."""
+        ...
+
     async def save_thread(self, row: ThreadRow) -> bool: ...
     async def drop_thread(self, tag: str) -> None: ...
+    async def clusters(self, since_day: int, known: Mapping[str, int]) -> tuple[AbstractSet[str], Sequence[ClusterRow]]:
+        """All ids since that day, and the rows that are not `known` in their version (id -> version)."""
+        ...
+
+    async def save_cluster(self, row: ClusterRow) -> bool: ...
+    async def drop_clusters(self, ids: Sequence[str]) -> None: ...
     async def case(self, id: str) -> CaseRow | None: ...
     async def lock_case(self, id: str) -> CaseRow | None:
         """The case, and nobody else changes it before this transaction ends. Ask for it before its grants."""

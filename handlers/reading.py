@@ -15,11 +15,12 @@ from triage.tip import Asked, Assessment, Inbound
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One message with what the line makes of it."""
+    """One message with what the line makes of it. `thread` = tag of whose it is, where a case has several."""
 
     message: Inbound
     understood: Understood
     asked: Asked | None
+    thread: str = ""
 
     @property
     def assessment(self) -> Assessment:

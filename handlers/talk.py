@@ -1,8 +1,9 @@
 """Converse: one accepted message in, at most one answer out, and the case's sealing made due. Obligations, in order:
 
 (1) open the message, find its thread by keyed tag  (2) understand it  (3) `advance` decides, purely
-(4) a first tip makes a case, its id drawn at acceptance, before anything was known  (5) the sealing falls due: at once, or after silence
-(6) the answer goes to the ledger, sealed, due a fixed delay after acceptance  (7) all of it in one transaction with the task's end
+(4) a first tip makes a case, its id drawn at acceptance, before anything was known; of many alike the fifth makes one for all that follow
+(5) the sealing falls due: at once, or after silence  (6) the answer goes to the ledger, sealed, due a fixed delay after acceptance
+(7) all of it in one transaction with the task's end
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from handlers.conversation import Heard, Plan, Say, Turn, advance, overtaken, pending
+from handlers.crowds import CrowdMoved, Crowds
 from handlers.erasing import Erasures
 from handlers.facts import place_known
+from handlers.floods import fingerprint, own_words
 from handlers.forgetting import drop, let_go
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
@@ -32,6 +35,7 @@ from triage.tip import Control, Form, Inbound, Urgency
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 ANSWER_AFTER_MS = 3_000
 """Fixed, from acceptance: the same for a stranger, a wrong code and a tip (DESIGN 1, oracle)."""
 LATE_MS = 3_600_000
@@ -63,6 +67,7 @@ class Talk:
     plan: Callable[[int], Plan]
     timing: Timing
     erasures: Erasures
+    crowds: Crowds
 
     async def converse(self, task: Task) -> None:
         """The CONVERSE task. A message already handled (its row gone or attached) changes nothing.
@@ -82,7 +87,7 @@ class Talk:
         for _ in range(TRIES):
             try:
                 await (self._forget if message.control is Control.FORGET else self._turn)(task, row, message, tag, found)
-            except ThreadMoved:
+            except (ThreadMoved, CrowdMoved):
                 continue
             return
         raise Later(EARLIER_MS)
@@ -100,7 +105,7 @@ class Talk:
         questions = dict(thread.asked) if asked is None else {**thread.asked, row.id: asked}
         readable = {lexicon.language for lexicon in self.understanding.lexicons}
         subject = together(thread.subject, subject_of(message.text.reveal(), understood, readable))
-        new = Thread(state, questions, thread.last_sending, subject, thread.forgotten)
+        new = replace(thread, state=state, asked=questions, subject=subject)
         reached(Point.UNDERSTOOD)
         async with self.store.begin() as tx:
             held = stored or ThreadRow(tag, None, 0, 0, b"")
@@ -133,12 +138,10 @@ class Talk:
             await tx.done(task)
             return
         await self.erasures.note(tx, held.tag, message.channel, message.address, message.ref)
-        if turn.tip and held.case_id is None:  # (4)
-            urgent = understood.assessment.urgency in AT_ONCE
-            await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
-            held = replace(held, case_id=row.id)
+        if turn.tip:
+            held, thread = await self._placed(tx, row, message, held, thread, understood, now)  # (4)
         if held.case_id is not None:
-            await self._seal_when(tx, held.case_id, thread.state, turn, understood, now)  # (5)
+            await self._seal_when(tx, held.case_id, thread, turn, understood, now)  # (5)
             if turn.hears:
                 await tx.release_waiting(held.case_id, now)
         sending = await self._answer(tx, row, message, thread, turn)  # (6)
@@ -148,9 +151,29 @@ class Talk:
         await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, _forget_at(now))
         await tx.done(task)  # (7)
 
-    async def _seal_when(self, tx: Tx, case_id: str, state: State, turn: Turn, understood: Understood, now: int) -> None:
+    async def _placed(
+        self, tx: Tx, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, understood: Understood, now: int
+    ) -> tuple[ThreadRow, Thread]:
+        """A first tip gets its case, and so does somebody of a crowd who now tells something himself."""
+        mark, found = fingerprint(message.text.reveal()), understood.assessment
+        asked = thread.asked.get(row.id)
+        if held.case_id is not None and (thread.crowd is None or not own_words(thread.crowd, mark, found, asked)):
+            return held, thread
+        written = int(message.written.timestamp() * 1000)
+        placed = await self.crowds.place(tx, row.id, mark, written, now)
+        if placed.new:
+            urgent = found.urgency in AT_ONCE
+            await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
+        left = thread.left if held.case_id is None else (*thread.left, held.case_id)
+        return replace(held, case_id=placed.case_id), replace(thread, crowd=placed.crowd, left=left)
+
+    async def _seal_when(self, tx: Tx, case_id: str, thread: Thread, turn: Turn, understood: Understood, now: int) -> None:
+        """A crowd's messages are sealed together, at the next full minute: later ones do not put it off."""
+        if thread.crowd is not None:
+            await tx.enqueue(TaskKind.SEAL, case_id, (now // MINUTE_MS + 1) * MINUTE_MS)
+            return
         case = await tx.case(case_id)
-        first = state.first_ms or now
+        first = thread.state.first_ms or now
         due = min(now + self.timing.silence, first + self.timing.longest)
         at_once = turn.settled or understood.assessment.urgency in AT_ONCE
         if at_once or case is None or case.state not in WAITING_FOR_SEAL:

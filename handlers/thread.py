@@ -17,19 +17,23 @@ from triage.tip import Asked
 @dataclass(frozen=True, slots=True)
 class Thread:
     """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text.
-    `forgotten`: the source asked to be let go, as soon as the case holds what he told."""
+    `forgotten`: the source asked to be let go, as soon as the case holds what he told. `crowd`: fingerprint of the text that many sent and
+    he too; his case is then theirs. `left`: ids of such cases that hold what he said before he had one of his own."""
 
     state: State
     asked: Mapping[str, Asked] = field(default_factory=dict)
     last_sending: str | None = None
     subject: Subject = Subject.UNKNOWN
     forgotten: bool = False
+    crowd: int | None = None
+    left: tuple[str, ...] = ()
 
     def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
         """The row with this in it."""
         asked = {inbound: question.value for inbound, question in self.asked.items()}
         fields: dict[str, object] = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked}
         fields |= {"last_sending": self.last_sending, "subject": self.subject.value, "forgotten": self.forgotten}
+        fields |= {"crowd": self.crowd, "left": list(self.left)}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
 
@@ -53,4 +57,8 @@ def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
         questions = {str(inbound): Asked(question) for inbound, question in asked.items()}
     except (StateError, ValueError):
         raise OpenError("not a thread") from None
-    return Thread(state, questions, last, subject, forgotten=fields.get("forgotten") is True)
+    crowd, left = fields.get("crowd"), fields.get("left", [])
+    if not (crowd is None or isinstance(crowd, int)) or not isinstance(left, list):
+        raise OpenError("not a thread")
+    forgotten = fields.get("forgotten") is True
+    return Thread(state, questions, last, subject, forgotten, crowd, tuple(str(case) for case in left))

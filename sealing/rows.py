@@ -186,6 +186,8 @@ class SealedCase:
     envelopes: tuple[Envelope, ...]
     grants: tuple[GrantRow, ...]
     entries: tuple[bytes, ...]
+    inbound: tuple[str, ...] | None = None
+    """Ids of the waiting messages that are in it, and go; None = all of the case's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,18 @@ class SendingRow:
     case_id: str | None
     state: SendingState
     epoch: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """First messages that are alike (handlers/floods.py). `case_id` = the item that holds those of a flood. `sealed` = S intake."""
+
+    id: str
+    case_id: str | None
+    day: int
+    epoch: int
+    version: int
     sealed: bytes
 
 

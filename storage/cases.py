@@ -64,7 +64,8 @@ class CasePart(TxPart):
         await self.add_grants(sealed.grants)
         await self._log(sealed.entries)
         threads = select(tables.thread.c.tag).where(tables.thread.c.case_id == sealed.case_id)
-        await self._transaction.run(delete(tables.inbound).where(tables.inbound.c.thread.in_(threads)))
+        gone = delete(tables.inbound).where(tables.inbound.c.thread.in_(threads))
+        await self._transaction.run(gone if sealed.inbound is None else gone.where(tables.inbound.c.id.in_(sealed.inbound)))
         return True
 
     async def update_gate(self, case_id: str, gate: bytes, expected_version: int) -> bool:

@@ -67,6 +67,14 @@ class ConversationPart(TxPart):
     async def thread_of(self, case_id: str) -> ThreadRow | None:
         return await self._transaction.one(tables.thread, ThreadRow, tables.thread.c.case_id == case_id, tables.thread.c.tag)
 
+    async def threads_waiting(self, case_id: str, most: int) -> Sequence[ThreadRow]:
+        """Threads of the case that have messages to be sealed, at most `most`. Of a case that is no flood's there is one."""
+        column = tables.thread.c
+        waits = exists().where(tables.inbound.c.thread == column.tag)
+        columns = [column[name] for name in ThreadRow.__slots__]
+        found = select(*columns).where(column.case_id == case_id, waits).order_by(column.tag).limit(most)
+        return [ThreadRow(*row) for row in await self._transaction.run(found)]
+
     async def save_thread(self, row: ThreadRow) -> bool:
         """`row.version` is that of the row as read, 0 for a new one; it is stored with the next."""
         values = values_of(row) | {"version": row.version + 1}

@@ -13,6 +13,7 @@ from storage.cases import CasePart
 from storage.conversations import ConversationPart
 from storage.engine import Database
 from storage.erasures import ErasurePart
+from storage.floods import ClusterPart, past
 from storage.people import PeoplePart
 from storage.tasks import TaskIds, TaskPart, add_tasks
 
@@ -26,7 +27,7 @@ class EpochMismatch(Exception):
     """The database belongs to other secrets than the worker's. Nothing is served from it."""
 
 
-class SqlTx(ConversationPart, CasePart, ErasurePart, PeoplePart, TaskPart):
+class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, TaskPart):
     """Port `handlers.ports.Tx`: one open transaction."""
 
     __slots__ = ()
@@ -52,13 +53,14 @@ class SqlStore:
         day = now_ms // _DAY_MS
         async with self._database.begin() as transaction:
             swept = 0
-            for past in (
+            for expired in (
                 delete(tables.handout).where(tables.handout.c.expires <= now_ms),
                 delete(tables.challenge).where(tables.challenge.c.expires <= now_ms),
                 delete(tables.seen).where(tables.seen.c.day < day - SEEN_DAYS),
                 delete(tables.tries).where(tables.tries.c.day < day),
+                delete(tables.cluster).where(past(day)),
             ):
-                swept += (await transaction.run(past)).rowcount
+                swept += (await transaction.run(expired)).rowcount
         await self._database.compact()
         return swept
 

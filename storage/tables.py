@@ -188,6 +188,16 @@ erasure = _random(
     Index("erasure_thread", "thread"),
 )
 
+cluster = _random(
+    "cluster",
+    Column("id", String, primary_key=True),
+    _case_key(nullable=True),
+    Column("day", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 act = _random(
     "act",
     Column("id", String, primary_key=True),

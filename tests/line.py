@@ -23,6 +23,7 @@ from bot.practice_roster import practice_cards, practice_people
 from bot.wiring import SystemEntropy, reading_plan
 from handlers.acts import Acts
 from handlers.answering import Answering
+from handlers.crowds import Crowds
 from handlers.delivery import Offers, Sends
 from handlers.erasing import Erasures
 from handlers.intake import Acceptor
@@ -117,6 +118,7 @@ class TestLine:
     alarms: list[StrEnum]
     said: list[StrEnum]
     talk: Talk
+    floods: list[int]
 
     async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
         """Accepted and conversed; nothing else that is due later happens."""
@@ -270,7 +272,9 @@ async def practice_line(
 
     senders = {CHANNEL: outbox}
     erasures = Erasures(store, keys, clock, senders)
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000), erasures)
+    floods: list[int] = []
+    crowds = Crowds(keys, entropy, floods.append)
+    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000), erasures, crowds)
     handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]] = {
         TaskKind.CONVERSE: talk.converse,
         TaskKind.FORGET_THREAD: talk.forget_thread,
@@ -286,7 +290,7 @@ async def practice_line(
     try:
         yield TestLine(
             home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), handlers, outbox, cards,
-            person_keys, atlas, vetters, roster.seeds, alarms, said, talk,
+            person_keys, atlas, vetters, roster.seeds, alarms, said, talk, floods,
         )  # fmt: skip
     finally:
         await database.close()

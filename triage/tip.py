@@ -99,13 +99,15 @@ class EntityType(StrEnum):
 
 
 class Form(StrEnum):
-    """How a message was written. The words of a forwarded one are somebody else's; an edited one repeats an earlier one."""
+    """How a message was written. The words of a forwarded one are somebody else's; an edited one repeats an earlier one; one of many
+    came from many phones alike (handlers/floods.py), each of them maybe from another: set when it is sealed, never by a channel."""
 
     TEXT = "text"
     EDITED = "edited"
     FORWARDED = "forwarded"
     CONTACT = "contact"
     PLACE = "place"
+    ONE_OF_MANY = "one_of_many"
 
 
 class Control(StrEnum):

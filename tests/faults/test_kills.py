@@ -27,7 +27,7 @@ from tests.line import Enrolled, enrol_world
 from tests.peers.processes import Processes, practice_settings, processes
 
 KILLS = 100
-TEXT = "En Peñalta unas mujeres adultas trabajan sin pago en el bar. Señal {mark}."
+TEXT = "Mujeres adultas trabajan sin pago, Peñalta: {mark}"  # too short to be taken for a flood
 MARK = re.compile(r"Señal (m[0-9]+x)\.")
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]

@@ -207,7 +207,7 @@ async def test_a_place_told_later_lets_a_held_tip_go(tmp_path: Path, url: str) -
 @pytest.mark.claim("T6")
 async def test_over_200_draws_nobody_tied_is_ever_drawn(tmp_path: Path) -> None:
     """Fresh coins each time; ties as this test reads them from the roster file by itself; only one person is ever shown each case."""
-    text = "En Peñalta hay chicas encerradas. El jefe de policía de Peñalta lo sabe."
+    text = "Peñalta: chicas encerradas, la policía lo sabe."  # too short to be a flood
     out = tied(WORLD, "Peñalta", "police")
     async with fresh_line(tmp_path) as line:
         for n in range(200):
