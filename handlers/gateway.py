@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from handlers.channels import Refused
 from handlers.text import address_of
 from triage.sensitive import Sensitive
-from triage.tip import Inbound
+from triage.tip import Control, Inbound
 
 CHANNEL = "gateway"
 SIGNATURE_HEADER = "X-Signature"
@@ -30,6 +30,8 @@ DEFAULT_BODY = '{"to": "{to}", "text": "{text}", "id": "{id}"}'
 FIELD = re.compile(r"(id|from|text|sent)=([A-Za-z0-9_.+-]{1,120})|(if)=([A-Za-z0-9_.-]{1,120}:[^,\s]{1,60})")
 TIMESTAMP = re.compile(r"[0-9]{1,16}")
 PLACE = re.compile(r"\{(to|text|id)\}")
+STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe"})
+"""Alone in a text. Phones have taught people these, and no provider acts on them here."""
 MILLISECONDS = 100_000_000_000
 """A time above it is in milliseconds: as seconds it would be in the year 5138."""
 
@@ -128,7 +130,8 @@ class GatewayWebhook:
             return Refused.UNREADABLE
         name = json.dumps(ids)  # not joined: "1"+"23" and "12"+"3" are two
         sent = None if self._sent is None else _time(_scalar(post, self._sent))
-        return Inbound(CHANNEL, Sensitive(address_of(sender)), Sensitive(text), name, received, sent)
+        control = Control.STOP if text.strip().lower() in STOP_WORDS else None
+        return Inbound(CHANNEL, Sensitive(address_of(sender)), Sensitive(text), name, received, sent, control=control)
 
     def _authentic(self, body: bytes, signature: str, timestamp: str) -> bool:
         """Nothing stands between body and timestamp, but no cut elsewhere reads: part of a JSON object is none, and a time is digits."""

@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from bot import doctor, run, wiring
 from bot.__main__ import app
 from bot.atlas import load_atlas
-from bot.channels import Channels, Gateway
+from bot.channels import Channels, Gateway, Telegram, Twilio
 from bot.countries import load_countries, of_number
 from bot.doctor_channels import from_outside
 from bot.doctor_line import coverage, from_inside, packages, people, spoken, waiting
@@ -38,6 +38,7 @@ from storage.store import SqlStore
 from tests.line import enrol_world, world_cards
 from tests.peers.gateway import AUTHORIZATION, GatewayPeer
 from tests.peers.processes import free_port
+from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN
 from translations.packages import Pack, Shelf
 from triage.sensitive import Sensitive
 
@@ -125,6 +126,21 @@ def test_a_line_that_runs_has_nothing_to_mend(line: Settings) -> None:
     assert by_topic(found, "gateway") == [Verdict.OK, Verdict.OK]  # reached, and our own door refuses strangers
     assert by_topic(found, "public") == by_topic(found, "worker") == by_topic(found, "queue") == [Verdict.OK]
     assert by_topic(found, "coverage") == [Verdict.OK] * 8  # three countries, four regions, a sea
+
+
+def test_each_channels_own_door_is_knocked_at(line: Settings) -> None:
+    """The real routes refuse a stranger; the providers behind them are away, so that only the doors are right."""
+    away = "http://127.0.0.1:9"
+    channels = Channels(
+        Twilio(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), "+15005550006", away),
+        Telegram(Sensitive("123456:" + "t" * 35), Sensitive("a-hook-secret-of-ours"), away),
+        Gateway(Sensitive("practice-signing-key"), FieldMap(), f"{away}/message", Sensitive(AUTHORIZATION), SendMap()),
+    )
+    running = replace(line, channels=channels)
+    with serving(running):
+        found = asyncio.run(from_outside(running, NOW))
+    for topic in ("telegram", "twilio", "gateway"):
+        assert by_topic(found, topic) == [Verdict.MEND, Verdict.OK], found
 
 
 def test_a_line_started_with_other_settings_is_told(line: Settings) -> None:

@@ -13,7 +13,7 @@ from handlers.channels import Refused
 from handlers.gateway import DEFAULT_BODY, DEFAULT_FIELDS, FieldMap, GatewayWebhook, SendMap
 from tests.peers.gateway import FIELDS, SEND_BODY, SIGNING_KEY, received, signed
 from triage.sensitive import Sensitive
-from triage.tip import Inbound
+from triage.tip import Control, Inbound
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SOURCE = "+84912345678"
@@ -157,6 +157,13 @@ def test_senders_without_a_number_and_texts_without_words_are_messages() -> None
     for sender, address in ((6505551212, "6505551212"), ("VM-HDFCBK", "VM-HDFCBK"), (" +441632960001 ", "+441632960001"), ("+x", "+x")):
         found = message({"id": 7, "from": sender, "text": ""}, DEFAULT_FIELDS)
         assert (found.address.reveal(), found.text.reveal(), found.sent) == (address, "", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "control"), [("STOP", Control.STOP), (" stop\n", Control.STOP), ("stop them", None), ("they stop us", None), ("", None)]
+)
+def test_a_stop_word_alone_asks_for_silence(text: str, control: Control | None) -> None:
+    assert message({"id": 1, "from": SOURCE, "text": text}, DEFAULT_FIELDS).control is control
 
 
 def test_halves_of_a_character_are_joined_or_told() -> None:
