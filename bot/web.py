@@ -15,9 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from bot.logs import Event, event
 from handlers.channels import Refused
-from handlers.intake import Acceptor
-from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, TwilioWebhook, form_items
-from sealing.rows import Accepted, StorageDown
+from handlers.intake import DAY_MS, Acceptor
+from handlers.ports import Receipts
+from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, STATUS_PATH, Told, TwilioWebhook, form_items
+from sealing.rows import Accepted, Seen, StorageDown
 from storage.desk_store import DeskReads
 
 TWILIO_PATH = "/twilio/message"
@@ -26,13 +27,17 @@ STATUS = {Refused.BAD_SIGNATURE: 403, Refused.NOT_FOR_US: 200, Refused.UNREADABL
 
 @dataclass(frozen=True, slots=True)
 class TwilioRoute:
-    """`POST /twilio/message`. Authenticate, parse, accept, and only then answer: 503 before commit, never 200."""
+    """`POST /twilio/message`: authenticate, parse, accept, and only then answer: 503 before commit, never 200.
+
+    `POST /twilio/status?id=<ledger id>`: what became of a text of ours. An id that nobody knows is answered like one that we have.
+    """
 
     webhook: TwilioWebhook
     acceptor: Acceptor
+    receipts: Receipts
 
     def routes(self) -> list[Route]:
-        return [Route(TWILIO_PATH, self._message, methods=["POST"])]
+        return [Route(TWILIO_PATH, self._message, methods=["POST"]), Route(STATUS_PATH, self._status, methods=["POST"])]
 
     async def _message(self, request: Request) -> Response:
         items = await form_items(request.stream())
@@ -45,6 +50,22 @@ class TwilioRoute:
         accepted = await self.acceptor.accept(message)  # StorageDown is answered with 503, below
         event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
         return Response(EMPTY_TWIML, media_type="text/xml")
+
+    async def _status(self, request: Request) -> Response:
+        items = await form_items(request.stream())
+        if isinstance(items, Refused):
+            return _refused(items)
+        query = request.scope["query_string"].decode("latin-1")  # as it came: the signature covers it
+        told = self.webhook.told(items, request.headers.get(SIGNATURE_HEADER, ""), STATUS_PATH, query)
+        if isinstance(told, Refused):
+            return _refused(told)
+        if told is not None:
+            await self.receipts.record(told.sending, told.receipt, self._once(told))
+        return Response(status_code=204)
+
+    def _once(self, told: Told) -> Seen:
+        tag = self.acceptor.keys.dedupe_tag(STATUS_PATH, f"{told.message} {told.receipt}")
+        return Seen(tag, self.acceptor.clock.now_ms() // DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)

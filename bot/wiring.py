@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,13 +17,16 @@ from bot.files import load_lexicons, load_vetters
 from bot.gateway_route import GatewayRoute
 from bot.handover import SettingsError
 from bot.logs import Event, event
+from bot.polling import ANSWER_S, Poller
 from bot.practice import Practice
+from bot.reconciling import Reconciling
 from bot.settings import Settings
+from bot.telegram_route import TelegramRoute
 from bot.web import Health, TwilioRoute, application
 from desk.access import Access
 from desk.api import Desk, Shown
 from desk.pages import desk_page, handset_page
-from handlers import gateway, handset, text
+from handlers import gateway, handset, telegram
 from handlers.acts import Acts
 from handlers.answering import Answering
 from handlers.conversation import Plan
@@ -37,16 +40,22 @@ from handlers.intake import Acceptor
 from handlers.phrases import Phrase
 from handlers.pipeline import Pipeline
 from handlers.ports import Sender
+from handlers.reconcile import TwilioLog
 from handlers.senders import TwilioSender
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
-from handlers.text import TwilioWebhook
+from handlers.telegram import TelegramWebhook
+from handlers.telegram_client import TelegramClient
+from handlers.telegram_sender import TelegramSender
+from handlers.text import LineNumbers, TwilioWebhook
+from handlers.twilio_client import TwilioAccount
 from handlers.understanding import Understanding
 from routing.people import Atlas
 from sealing.keyring import WorkerKeys, load_web, load_worker
 from sealing.rows import Task, TaskKind
 from storage.desk_store import DeskReads
 from storage.engine import Database
+from storage.erasures import SqlReceipts
 from storage.intake import SqlIntake
 from storage.queue import SqlQueue
 from storage.store import SqlStore
@@ -61,6 +70,8 @@ PACKS = "packs"
 SECRETS = "secrets"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 DESK_POLL_MS = 60_000
+LISTING_S = 30.0
+"""What a step of one page of Twilio's log may take."""
 PRACTICE_POLL_MS = 2_000
 READ_WITHIN_MS = 6 * 3_600_000
 """What a reader has from the slot (SLA, DESIGN 4)."""
@@ -95,23 +106,45 @@ def understanding(languages: tuple[str, ...], packs: Path, atlas: Atlas) -> tupl
     return Understanding(LanguageDetector(languages), translator, load_lexicons(), places, agencies, languages), translator
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web process's application, and what runs beside it until it is cancelled."""
+
+    app: Starlette
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...]
+
+
 def web_application(settings: Settings, database: Database, practice: PracticeToken | None) -> Starlette:
     """Raises KeyringError, BundleError."""
+    return web(settings, database, practice).app
+
+
+def web(settings: Settings, database: Database, practice: PracticeToken | None) -> Web:
+    """Raises KeyringError, BundleError."""
     clock = SystemClock()
-    acceptor = Acceptor(SqlIntake(database, clock), load_web(settings.home / SECRETS / "web"), clock, SystemEntropy())
+    beside: list[Callable[[], Coroutine[None, None, None]]] = []
+    intake = SqlIntake(database, clock)
+    acceptor = Acceptor(intake, load_web(settings.home / SECRETS / "web"), clock, SystemEntropy())
     reads = DeskReads(database, clock)
     access = Access(reads, origins(settings), clock.now_ms)
     shown = Shown(settings.line, settings.practice, DESK_POLL_MS if not settings.practice else PRACTICE_POLL_MS)
     routes = [*Health(reads, acceptor).routes(), *Desk(reads, access, desk_page(), shown).routes()]
     if settings.channels.twilio is not None:
         t = settings.channels.twilio
-        webhook = TwilioWebhook(t.account_sid, t.auth_token, settings.public_url, t.number)
-        routes += TwilioRoute(webhook, acceptor).routes()
+        webhook = TwilioWebhook(t.account_sid, t.auth_token, settings.public_url, t.number, t.whatsapp)
+        routes += TwilioRoute(webhook, acceptor, SqlReceipts(database)).routes()
+        account = TwilioAccount(t.account_sid, t.auth_token, t.api_url, LISTING_S)
+        beside.append(Reconciling(TwilioLog(account, LineNumbers(t.number, t.whatsapp), acceptor, intake)).run)
+    if (b := settings.channels.telegram) is not None:
+        if b.webhook_secret is not None:
+            routes += TelegramRoute(TelegramWebhook(b.webhook_secret), acceptor).routes()
+        elif b.token is not None:
+            beside.append(Poller(TelegramClient(b.token, b.api_url, ANSWER_S), acceptor).run)
     if (g := settings.channels.gateway) is not None:
         routes += GatewayRoute(GatewayWebhook(g.secret, g.fields), acceptor).routes()
     if practice is not None and settings.practice:
         routes += Practice(practice.token, practice.people_file, handset_page(), acceptor, clock.now_ms).routes()
-    return application(routes, hosts(settings))
+    return Web(application(routes, hosts(settings)), tuple(beside))
 
 
 def origins(settings: Settings) -> frozenset[str]:
@@ -180,7 +213,11 @@ def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str,
     senders: dict[str, Sender] = {}
     if settings.channels.twilio is not None:
         t = settings.channels.twilio
-        senders[text.CHANNEL] = TwilioSender(t.account_sid, t.auth_token, t.number, t.api_url)
+        for channel, number in LineNumbers(t.number, t.whatsapp).by_channel.items():
+            sender = TwilioSender(t.account_sid, t.auth_token, number, t.api_url, channel=channel, public_url=settings.public_url)
+            senders[channel] = sender
+    if (b := settings.channels.telegram) is not None and b.token is not None:
+        senders[telegram.CHANNEL] = TelegramSender(b.token, b.api_url)
     if (g := settings.channels.gateway) is not None:
         senders[gateway.CHANNEL] = GatewaySender(g.send_url, g.send_auth, g.send)
     if practice is not None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from twilio.rest import Message, MessagePage
+from twilio.rest.api.v2010.account.message import MessageInstance, MessagePage
 
 from handlers.channels import Refused
 from handlers.intake import Acceptor
-from handlers.text import MESSAGE_SID, PREFIX, Numbers, control_of, count_of
+from handlers.text import MESSAGE_SID, PREFIX, LineNumbers, control_of, count_of
 from handlers.twilio_client import NOT_WRITTEN, UNANSWERED, Refusal, TwilioAccount
 from sealing.points import Point, reached
 from sealing.rows import Accepted
@@ -55,7 +55,7 @@ class Tally:
 class TwilioLog:
     """Accepts what the webhook missed."""
 
-    def __init__(self, account: TwilioAccount, numbers: Numbers, acceptor: Acceptor, known: Known) -> None:
+    def __init__(self, account: TwilioAccount, numbers: LineNumbers, acceptor: Acceptor, known: Known) -> None:
         self._account, self._numbers, self._acceptor, self._known = account, numbers, acceptor, known
         self._since = dict[str, datetime]()
 
@@ -75,6 +75,9 @@ class TwilioLog:
             self._since[channel] = now - OVERLAP
         return Tally(taken, unreadable)
 
+    async def close(self) -> None:
+        await self._account.close()
+
     async def _accept(self, messages: Sequence[Inbound]) -> int:
         """What is known already is not even sealed: it would count against its sender's pace."""
         tags = {message.provider_id: self._acceptor.keys.dedupe_tag(message.channel, message.provider_id) for message in messages}
@@ -82,7 +85,7 @@ class TwilioLog:
         missed = [message for message in messages if tags[message.provider_id] in unseen]
         return sum([await self._acceptor.accept(message) is Accepted.NEW for message in missed])
 
-    async def _pages(self, to: str, since: datetime) -> AsyncIterator[Sequence[Message | None]]:
+    async def _pages(self, to: str, since: datetime) -> AsyncIterator[Sequence[MessageInstance | None]]:
         """The oldest first, as they were written. Twilio lists the newest first: of all pages but one only the address is kept."""
         addresses: list[str | None] = [None]
         page = await self._page(to, since, None)
@@ -109,13 +112,13 @@ class TwilioLog:
 class _Page:
     """`entries`: None for one that twilio's client cannot read. `following`: address of the next."""
 
-    entries: Sequence[Message | None]
+    entries: Sequence[MessageInstance | None]
     following: str | None
 
 
 def _oldest_first(page: MessagePage) -> _Page:
     """One entry that cannot be read must not hide the others."""
-    entries: list[Message | None] = []
+    entries: list[MessageInstance | None] = []
     while True:
         try:
             entries.append(next(page))
@@ -125,7 +128,7 @@ def _oldest_first(page: MessagePage) -> _Page:
             entries.append(None)
 
 
-def read_listed(entry: Message | None, numbers: Numbers, now: datetime) -> Inbound | Refused:
+def read_listed(entry: MessageInstance | None, numbers: LineNumbers, now: datetime) -> Inbound | Refused:
     """A message to one of our numbers; NOT_FOR_US what is ours, older than we remember, or not wholly there yet."""
     if entry is None:
         return Refused.UNREADABLE

@@ -71,7 +71,7 @@ def parse_form(body: bytes) -> Items | Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class LineNumbers:
     """The line's own at Twilio, E.164. `whatsapp` = of its WhatsApp sender; None = it has none."""
 
     sms: str
@@ -109,7 +109,7 @@ class TwilioWebhook:
         self._account_sid = account_sid
         self._validator = RequestValidator(auth_token.reveal())
         self._public_url = public_url.rstrip("/")
-        self._numbers = Numbers(number, whatsapp)
+        self._numbers = LineNumbers(number, whatsapp)
 
     def read(self, items: Items, signature: str, url_path: str, received: datetime) -> Inbound | Refused:
         """The message, once the signature holds. Pictures are counted, not fetched; one of pictures alone has an empty text."""

@@ -20,6 +20,7 @@ from sealing.rows import Accepted, SealedInbound
 from storage import tables
 from storage.desk_store import DeskReads
 from storage.engine import Database
+from storage.erasures import SqlReceipts
 from storage.intake import SqlIntake
 from tests.databases import SetClock
 from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, incoming, signed_form
@@ -40,7 +41,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> WebKeys:
 def web(database: Database, intake: Intake, keys: WebKeys, clock: SetClock) -> Starlette:
     acceptor = Acceptor(intake, keys, clock, SystemEntropy())
     webhook = TwilioWebhook(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), PUBLIC, NUMBER)
-    routes = [*Health(DeskReads(database, clock), acceptor).routes(), *TwilioRoute(webhook, acceptor).routes()]
+    routes = [*Health(DeskReads(database, clock), acceptor).routes(), *TwilioRoute(webhook, acceptor, SqlReceipts(database)).routes()]
     return application(routes, ["line.example.org"])
 
 

@@ -150,8 +150,8 @@ class TwilioPeer:
     def deliver(self, entry: Entry, **more: str) -> list[int]:
         """Posts it: statuses of the answers, 0 for none. Repeated only as `retries` says; then the fallback address is tried once."""
         build = whatsapp if entry.to.startswith(CHANNEL) else incoming
-        ends = [end.removeprefix(CHANNEL) for end in (entry.sender, entry.to)]
-        fields = build(*ends, entry.body, MessageSid=entry.sid, **pictures(len(entry.media)), **more)
+        sender, to = (end.removeprefix(CHANNEL) for end in (entry.sender, entry.to))
+        fields = build(sender, to, entry.body, **{"MessageSid": entry.sid, **pictures(len(entry.media)), **more})
         assert self.webhook is not None
         statuses = [self._post(self.webhook, fields)]
         while not 200 <= statuses[-1] < 300 and len(statuses) <= self.retries:
