@@ -16,16 +16,15 @@ from bot.wiring import SystemEntropy
 from handlers.intake import Acceptor
 from handlers.ports import Intake
 from handlers.telegram_client import TelegramClient
-from sealing import plaintexts
 from sealing.keyring import load_web, load_worker, make_secrets
 from sealing.points import Point, listen
-from sealing.rows import Accepted, Purpose, SealedInbound, StorageDown
+from sealing.rows import Accepted, SealedInbound, StorageDown
 from storage import tables
 from storage.engine import Database
 from storage.intake import SqlIntake
 from tests.databases import SetClock
 from tests.peers.telegram import PRACTICE_TOKEN, Fault, TelegramPeer
-from tests.peers.telegram_line import until
+from tests.peers.telegram_line import opened, until
 from tests.storage.rows import count
 from triage.sensitive import Sensitive
 from triage.tip import Form
@@ -71,10 +70,7 @@ async def polling(made: Poller) -> AsyncIterator[None]:
 
 
 async def texts(database: Database, home: Path) -> list[str]:
-    keys, columns = load_worker(home / "worker"), tables.inbound.c
-    async with database.begin(reading=True) as transaction:
-        rows = await transaction.run(tables.inbound.select().with_only_columns(columns.epoch, columns.sealed).order_by(columns.seq))
-        found = [plaintexts.read_inbound(keys.open(Purpose.INTAKE, row.epoch, row.sealed)) for row in rows]
+    found = await opened(database, load_worker(home / "worker"))
     return [("~" if message.form is Form.EDITED else "") + message.text.reveal() for message in found]
 
 
@@ -103,6 +99,7 @@ async def test_what_was_written_is_taken_in_order_and_then_confirmed(
     assert await count(database, tables.task) == 4
 
 
+@pytest.mark.claim("T7")
 async def test_a_page_is_confirmed_only_after_all_of_it_is_durable(
     peer: TelegramPeer, database: Database, other: Database, home: Path, clock: SetClock
 ) -> None:
@@ -126,6 +123,7 @@ async def test_a_page_is_confirmed_only_after_all_of_it_is_durable(
     assert await texts(other, home) == ["tip 0", "tip 1", "tip 2"]
 
 
+@pytest.mark.claim("T7")
 async def test_while_the_database_is_away_the_rest_of_the_page_waits_at_telegram(
     peer: TelegramPeer, database: Database, home: Path, clock: SetClock, capsys: pytest.CaptureFixture[str]
 ) -> None:

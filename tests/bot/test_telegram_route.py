@@ -20,14 +20,14 @@ from bot.wiring import SystemEntropy
 from handlers.intake import Acceptor
 from handlers.ports import Intake
 from handlers.telegram import HOOK_HEADER, MAX_BODY, TelegramWebhook
-from sealing.keyring import WebKeys, load_web, make_secrets
+from sealing.keyring import WebKeys, load_web, load_worker, make_secrets
 from storage import tables
 from storage.engine import Database
 from storage.intake import SqlIntake
 from tests.bot.test_web import Held
 from tests.databases import SetClock
 from tests.peers.telegram import PRACTICE_TOKEN, TelegramPeer
-from tests.peers.telegram_line import serving, until
+from tests.peers.telegram_line import opened, serving, until
 from tests.storage.rows import count
 from triage.sensitive import Sensitive
 
@@ -50,9 +50,14 @@ def peer(running: TelegramPeer) -> Iterator[TelegramPeer]:
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> WebKeys:
-    folder: Path = tmp_path_factory.mktemp("web") / "secrets"
-    make_secrets(folder, secrets.token_bytes)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = tmp_path_factory.mktemp("web") / "secrets"
+    make_secrets(made, secrets.token_bytes)
+    return made
+
+
+@pytest.fixture(scope="module")
+def keys(folder: Path) -> WebKeys:
     return load_web(folder / "web")
 
 
@@ -90,6 +95,20 @@ async def test_what_is_delivered_is_one_row_however_often_it_comes(peer: Telegra
         await until(lambda: not peer.updates.waiting)
     assert await count(database, tables.inbound) == 3
     assert peer.updates.answers == [200] * 6
+
+
+async def test_each_chat_is_taken_in_the_order_of_its_writing(peer: TelegramPeer, app: Starlette, database: Database, folder: Path) -> None:
+    """Telegram delivers chats side by side."""
+    for number in range(4):
+        for chat in range(1, 9):
+            peer.write(chat, str(number))
+    async with serving(app) as url:
+        await connect(peer, url)
+        await until(lambda: not peer.updates.waiting)
+    taken: dict[str, list[str]] = {}
+    for message in await opened(database, load_worker(folder / "worker")):
+        taken.setdefault(message.address.reveal(), []).append(message.text.reveal())
+    assert taken == {str(chat): ["0", "1", "2", "3"] for chat in range(1, 9)}
 
 
 @pytest.mark.claim("T7")

@@ -1,4 +1,4 @@
-"""The web side of a line on a real port, for a Bot API server that calls it."""
+"""The web side of a line on a real port, for a Bot API server that calls it, and what it took."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from sealing import plaintexts
+from sealing.keyring import WorkerKeys
+from sealing.rows import Purpose
+from storage import tables
+from storage.engine import Database
+from triage.tip import Inbound
 
 
 @asynccontextmanager
@@ -32,3 +39,11 @@ async def until(done: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not done():
             await asyncio.sleep(0.01)
+
+
+async def opened(database: Database, keys: WorkerKeys) -> list[Inbound]:
+    """What lies in the table, in the order of acceptance, as the worker reads it."""
+    columns = tables.inbound.c
+    async with database.begin(reading=True) as transaction:
+        rows = await transaction.run(tables.inbound.select().with_only_columns(columns.epoch, columns.sealed).order_by(columns.seq))
+        return [plaintexts.read_inbound(keys.open(Purpose.INTAKE, row.epoch, row.sealed)) for row in rows]
