@@ -108,6 +108,7 @@ class _Reader:
 
     def __init__(self, env: Mapping[str, str], files: Files, mode: Mode) -> None:
         self._files, self._mode, self._user_home = files, mode, env.get("HOME", "")
+        self._credentials = env.get("CREDENTIALS_DIRECTORY", "")
         self.problems: list[str] = unknown(env)
         self._in_env = {name: env[name].strip() for name in NAMES if env.get(name, "").strip()}
         self._values = dict(self._in_env)
@@ -155,10 +156,16 @@ class _Reader:
             self.problems.append(f"{name} and {name}_FILE are both set: keep one.")
         elif mode is None:
             self.problems.append(f"{name}_FILE names a file that does not exist.")
-        elif name in SECRETS and mode & OTHERS:
+        elif name in SECRETS and mode & self._others(path):
             self.problems.append(f"{name}_FILE names a secret that other users of this machine can read: chmod 600 it.")
         else:
             self._take(name, path)
+
+    def _others(self, path: str) -> int:
+        """Systemd lets a service's user read its credentials by an access list, which `st_mode` shows as the group's right to read
+        (github.com/systemd/systemd/issues/29435). Their folder is closed to all others."""
+        given = bool(self._credentials) and Path(path).parent == Path(self._credentials)
+        return OTHERS & ~stat.S_IRGRP if given else OTHERS
 
     def _take(self, name: str, path: str) -> None:
         try:

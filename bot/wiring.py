@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
+from bot import metrics
 from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.files import load_lexicons, load_vetters
 from bot.gateway_route import GatewayRoute
 from bot.handover import SettingsError
-from bot.logs import Event, event
+from bot.logs import Event, event, listen
+from bot.metrics import Meters
 from bot.polling import ANSWER_S, Poller
 from bot.practice import Practice
 from bot.reconciling import Reconciling
@@ -123,7 +125,11 @@ def web(settings: Settings, database: Database, practice: PracticeToken | None) 
     """Raises KeyringError, BundleError."""
     clock = SystemClock()
     beside: list[Callable[[], Coroutine[None, None, None]]] = []
-    intake = SqlIntake(database, clock)
+    meters = Meters()
+    if (port := settings.metrics_port) is not None:
+        listen(meters.event)
+        beside.append(lambda: metrics.serve(port, settings, meters, clock.now_ms))
+    intake = SqlIntake(database, clock, on_batch=meters.batch)
     acceptor = Acceptor(intake, load_web(settings.home / SECRETS / "web"), clock, SystemEntropy())
     reads = DeskReads(database, clock)
     access = Access(reads, origins(settings), clock.now_ms)

@@ -67,14 +67,17 @@ class SqlIntake:
         limits: Limits = DEFAULT_LIMITS,
         free: Callable[[], int] | None = None,
         probed_every: float = PROBED_EVERY,
+        on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`timeout`: seconds after which a commit that does not come back counts as failed. `free`: bytes left on the disk."""
+        """`timeout`: seconds after which a commit that does not come back counts as failed. `free`: bytes left on the disk.
+        `on_batch` gets how many messages a commit carried."""
         self._database = database
         self._clock = clock
         self._timeout = timeout
         self._limits = limits
         self._free = free or free_on_disk(database)
         self._probed_every = probed_every
+        self._on_batch = on_batch
         self._probed = float("-inf")
         self._full = False
         self._waiting: deque[tuple[SealedInbound, asyncio.Future[Accepted]]] = deque()
@@ -117,6 +120,7 @@ class SqlIntake:
                 self._waiting.clear()
                 raise
             else:
+                self._on_batch(len(batch))
                 for (_, answer), result in zip(batch, accepted, strict=True):
                     if not answer.done():
                         answer.set_result(result)

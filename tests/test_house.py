@@ -14,6 +14,7 @@ FORBIDDEN = {"utils", "core", "common", "services", "models", "helpers"}
 MAY_REVEAL = {
     "bot/__main__.py": "the database's URL, to open it",
     "bot/analyse.py": "the operator's own text, back to him",
+    "bot/channels.py": "secrets of channels, for a child, over its pipe",
     "bot/child.py": "the database's URL, to open it",
     "bot/connect.py": "the webhook's secret, to Telegram",
     "bot/demo.py": "the practice token, into the address that is shown",
@@ -28,6 +29,7 @@ MAY_REVEAL = {
     "bot/run.py": "the database's URL and the practice token, for the children",
     "bot/story.py": "the database's URL and the practice token of the demo",
     "handlers/answering.py": "a reader's answer, translated and checked for contacts",
+    "handlers/erasing.py": "the address of a message at a provider, into the row's keyed id",
     "handlers/hearing.py": "the words, to see a bare number or a word of the catalog",
     "handlers/delivery.py": "the address of a text about to leave, into its keyed tag",
     "handlers/gateway.py": "the signing key, into the signature's check",
