@@ -30,13 +30,12 @@ UPDATES = ("message", EDITED)
 """What the line asks Telegram for."""
 
 FORWARDED = frozenset({"forward_origin", "forward_date"})
-ATTACHMENTS = frozenset({"animation", "audio", "checklist", "dice", "document", "game", "live_photo", "paid_media", "photo", "poll"}) | {
-    "sticker",
-    "story",
-    "video",
-    "video_note",
-    "voice",
-}
+ATTACHMENTS = frozenset(
+    {
+        "animation", "audio", "checklist", "dice", "document", "game", "live_photo", "paid_media", "photo", "poll", "sticker", "story",
+        "video", "video_note", "voice",
+    }
+)  # fmt: skip
 """What a message can be besides words. It is one at a time (an animation also calls itself a document)."""
 LINK_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a link to the bot puts behind /start: no word of the source."""

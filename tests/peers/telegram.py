@@ -149,6 +149,7 @@ class TelegramPeer:
         self._port = self._server.servers[0].sockets[0].getsockname()[1]
 
     def stop(self) -> None:
+        self.updates.closed = True
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(timeout=10)

@@ -79,7 +79,7 @@ class Updates:
             self.kinds = json.loads(given["allowed_updates"])
         self._confirm(offset)
         end = time.monotonic() + int(given.get("timeout", "0"))
-        while not self.waiting and time.monotonic() < end and not mine.is_set():
+        while not (self.waiting or mine.is_set() or self.closed) and time.monotonic() < end:
             await asyncio.sleep(0.01)
         if mine.is_set():
             raise BotApiError(409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running")
