@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,20 +23,33 @@ def in_text(text: str) -> bool:
     return any(word in text for word in WORDS.values())
 
 
-def in_database(url: str, *, wal: bool = True) -> set[str]:
-    """What was found, and where. `wal`: PostgreSQL's log, too, which all databases of its server share; SQLite's own always."""
+def in_database(url: str, *, wal: bool = True) -> dict[str, set[str]]:
+    """Where was looked ("files", "rows") -> what was found. Files of PostgreSQL only where we may read them.
+
+    `wal`: its log, too, which all databases of a server share; SQLite's own always.
+    """
     if url.startswith("sqlite:///"):
         file = Path(url.removeprefix("sqlite:///"))
-        return in_files(file.parent.glob(f"{file.name}*"))
+        return {"files": in_files(file.parent.glob(f"{file.name}*"))}
     with psycopg.connect(url, autocommit=True) as connection:
-        found = set(_in_rows(connection))
-        connection.execute("CHECKPOINT")
-        [(folder, number)] = connection.execute(
-            "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
-        )
+        found = {"rows": set(_in_rows(connection))}
+        if (folders := _folders(connection, wal=wal)) is not None:
+            found["files"] = in_files(file for folder in folders for file in folder.rglob("*"))
+    return found
+
+
+def _folders(connection: psycopg.Connection, *, wal: bool) -> list[Path] | None:
+    """Once all is written to them. None on another machine, and for who may not ask."""
+    [(mighty,)] = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    if not mighty:
+        return None
+    connection.execute("CHECKPOINT")
+    asked = "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
+    [(folder, number)] = connection.execute(asked)
     data = Path(folder)
-    files = [data / "base" / str(number), *([data / "pg_wal"] if wal else [])]
-    return found | in_files(file for place in files for file in place.rglob("*"))
+    if not os.access(data, os.R_OK | os.X_OK):
+        return None
+    return [data / "base" / str(number), *([data / "pg_wal"] if wal else [])]
 
 
 def _in_rows(connection: psycopg.Connection) -> Iterator[str]:

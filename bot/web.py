@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -94,7 +94,7 @@ def application(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> Starlette:
     return Starlette(
         routes=list(routes),
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)],
-        exception_handlers={StorageDown: _storage_down},
+        exception_handlers={StorageDown: _storage_down, ClientDisconnect: _gone},
     )
 
 
@@ -102,6 +102,11 @@ async def _storage_down(_: Request, __: Exception) -> Response:
     """Of whatever route: try again soon."""
     event(Event.STORAGE_DOWN)
     return PlainTextResponse("", 503, {"Retry-After": "5"})
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """The client went before its body was whole: nothing was taken, nobody is there to be answered, and it is no fault of ours."""
+    return PlainTextResponse("", 400)
 
 
 def _refused(why: Refused) -> Response:

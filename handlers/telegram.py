@@ -57,7 +57,7 @@ MESSAGE: Shape = {
     "caption": (str,),
     "entities": [ENTITY],
     "caption_entities": [ENTITY],
-    "contact": {"phone_number": (str,), "first_name": (str,), "last_name": (str,)},
+    "contact": {"phone_number": (str,), "first_name": (str,), "last_name": (str,), "user_id": (int,)},
     "location": PLACE,
     "venue": {"location": PLACE, "title": (str,), "address": (str,)},
 }
@@ -93,7 +93,7 @@ def read_update(data: object, received: datetime) -> Inbound | Refused:
     message = seen.message
     control, text = _command(message)
     words = "" if control else "\n".join(filter(None, (text, *_enclosed(message))))
-    media = int(not ATTACHMENTS.isdisjoint(seen.has))
+    media = int(not ATTACHMENTS.isdisjoint(seen.has) or _own(message))
     if not (control or words or media):
         return Refused.NOT_FOR_US  # a note of Telegram's own: something was pinned, a timer set
     written = message.edit_date or message.date
@@ -130,7 +130,7 @@ def _screened(data: object) -> _Seen | Refused:
         return Refused.NOT_FOR_US
     by_bot = picked[kind].pop("from", {}).get("is_bot", True)
     message = _parsed(picked)
-    if message is None:
+    if message is None or "chat" not in picked[kind]:  # PTB makes a message of one that lacks its chat
         return Refused.UNREADABLE
     if by_bot or message.chat.type != ChatType.PRIVATE:
         return Refused.NOT_FOR_US
@@ -188,7 +188,7 @@ def _command(message: Message) -> tuple[Control | None, str]:
 def _enclosed(message: Message) -> list[str]:
     """Words and numbers beside the text: where its links lead, a contact's name and number, a place's name and position."""
     found = [entity.url for entity in (*message.entities, *message.caption_entities) if entity.url]
-    if message.contact is not None:
+    if message.contact is not None and not _own(message):
         found += [message.contact.first_name, message.contact.last_name or "", message.contact.phone_number]
     if message.venue is not None:
         found += [message.venue.title, message.venue.address]
@@ -196,6 +196,11 @@ def _enclosed(message: Message) -> list[str]:
     if place is not None:
         found.append(f"{place.latitude:.6f}, {place.longitude:.6f}")
     return found
+
+
+def _own(message: Message) -> bool:
+    """The source's own contact, a button away: its name and number are what no reader shall have. In a private chat the chat is he."""
+    return message.contact is not None and message.contact.user_id == message.chat.id
 
 
 def _form(seen: _Seen) -> Form:

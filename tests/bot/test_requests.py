@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import redirect_stderr
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from starlette.applications import Starlette
 from starlette.requests import Request as Asked
 from starlette.responses import Response
@@ -18,11 +19,12 @@ from starlette.routing import Route
 from benchmarks import leaks
 from benchmarks.calls import Log, call, right
 from benchmarks.chance import MARK, Chance, Effect, Request, to_host
-from benchmarks.requests import BY_ROUTE, MOST_GROWTH, open_target, requests, run
+from benchmarks.requests import BY_ROUTE, MOST_GROWTH, Target, open_target, requests, run
 from bot.logs import Event, event
+from tests.databases import Servers
 
 SEED = 3
-Answering = Callable[[Asked], Awaitable[Response]]
+Answering = Callable[[Asked], Coroutine[Any, Any, Response]]
 pytestmark = [pytest.mark.enable_socket]
 
 
@@ -35,26 +37,29 @@ def test_no_request_is_a_fault_and_every_accepted_one_is_one_row(url: str, tmp_p
     assert done.growth < MOST_GROWTH
 
 
+@pytest_asyncio.fixture
+async def target(servers: Servers, tmp_path: Path) -> AsyncIterator[Target]:
+    opened = await open_target(servers.migrated("sqlite"), tmp_path / "home")
+    yield opened
+    await opened.database.close()
+
+
 @pytest.mark.asyncio
-async def test_every_route_is_asked_for_and_every_effect_is_meant(url: str, tmp_path: Path) -> None:
-    target = await open_target(url, tmp_path / "home")
+async def test_every_route_is_asked_for_and_every_effect_is_meant(target: Target) -> None:
     made = list(islice(requests(Chance(SEED), target), 3000))
-    asked = Counter(request.path for request in made)
+    asked = {request.path for request in made}
     assert BY_ROUTE.keys() <= set(target.paths)
-    assert {path for path in target.paths if "{" not in path} - {"/desk/login"} <= asked.keys()  # a login follows from a challenge
+    assert {path for path in target.paths if "{" not in path} <= asked
     assert {request.effect for request in made} == set(Effect)
     for route in ("/twilio/message", "/telegram/update", "/gateway/message"):
         assert {Effect.TAKEN, Effect.REFUSED, Effect.ANY} <= {request.effect for request in made if request.path == route}
-    await target.database.close()
 
 
 @pytest.mark.asyncio
-async def test_the_same_seed_makes_the_same_requests(url: str, tmp_path: Path) -> None:
-    target = await open_target(url, tmp_path / "home")
+async def test_the_same_seed_makes_the_same_requests(target: Target) -> None:
     first, second, other = (list(islice(requests(Chance(seed), target), 400)) for seed in (1, 1, 2))
     assert list(map(shown, first)) == list(map(shown, second))
     assert list(map(shown, first)) != list(map(shown, other))
-    await target.database.close()
 
 
 def shown(request: Request) -> tuple[object, ...]:
@@ -85,18 +90,16 @@ async def test_a_wrong_outcome_is_seen(route: Answering, effect: Effect) -> None
     with redirect_stderr(Log()):
         outcome = await call(app, request)
     assert right(request, outcome) == (route is takes and effect in {Effect.TAKEN, Effect.ANY})
-    assert (outcome.status, bool(outcome.fault), MARK in outcome.fault) == (
-        {raises: 500, tells: 403, takes: 200}[route],
-        route is raises,
-        False,
-    )
+    assert bool(outcome.fault) == (route is raises)
+    assert MARK not in outcome.fault
 
 
-def test_the_search_reads_over_the_ends_of_its_pieces(tmp_path: Path) -> None:
+def test_the_search_reads_over_the_ends_of_its_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files larger than one piece, with the word across the seam."""
+    monkeypatch.setattr(leaks, "PIECE", 4096)
     file = tmp_path / "large"
-    for at in (leaks.PIECE - 5, leaks.PIECE, 3 * leaks.PIECE - 1, 0):
-        file.write_bytes(b"\0" * at + MARK.encode() + b"\0" * 100)
+    for at in (4091, 4096, 4 * 4096 - 1, 0):
+        file.write_bytes(b"\0" * at + MARK.encode() + b"\0" * 5000)
         assert leaks.in_files([file]) == {"text, plain: large"}
-    file.write_bytes(b"\0" * (2 * leaks.PIECE) + MARK[:-1].encode())
+    file.write_bytes(b"\0" * 9000 + MARK[:-1].encode())
     assert leaks.in_files([file]) == set()
