@@ -111,7 +111,7 @@ class Form(StrEnum):
 
 
 class Control(StrEnum):
-    """What the source asked of the line itself: a command of Telegram's menu, or an opt-out word that the provider acted on."""
+    """What the source asked of the line itself: a command of Telegram's menu, or an opt-out word that Twilio acts on."""
 
     START = "start"
     STOP = "stop"

@@ -102,6 +102,15 @@ def test_a_contact_and_a_place_are_words_of_the_tip() -> None:
     assert read(update(contact=contact)).form is Form.CONTACT
     assert words(contact=contact) == "Ana\nRuiz\n+34600111222"
     assert words(contact={"phone_number": "1", "first_name": "Ana"}) == "Ana\n1"
+
+
+def test_the_sources_own_contact_is_kept_from_the_reader() -> None:
+    own = {"phone_number": "+34600111222", "first_name": "Ana", "user_id": PERSON["id"]}
+    found = read(update(contact=own))
+    assert (found.text.reveal(), found.media) == ("", 1)
+
+
+def test_a_place_with_a_name_is_words_of_the_tip() -> None:
     assert read(update(location=PLACE)).form is Form.PLACE
     assert words(location=PLACE) == "36.720160, -4.420340"
     assert words(location={"latitude": 36, "longitude": -4}) == "36.000000, -4.000000"
