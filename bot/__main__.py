@@ -17,6 +17,7 @@ from bot import enrol as roster_cards
 from bot import looking, operating, run, wiring
 from bot.analyse import BadLine, analyse
 from bot.atlas import AtlasFileError, load_atlas
+from bot.connect import ConnectError
 from bot.demo import demonstrate
 from bot.files import VettersError, load_lexicons, load_vetters
 from bot.logs import cut_off
@@ -38,9 +39,11 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Tipline: a tip line against trafficking."
 )
 roster = typer.Typer(no_args_is_help=True, help="Key cards: draft, sign, enrol.")
+channels = typer.Typer(no_args_is_help=True, help="What Telegram and Twilio are told of this line.")
 languages = typer.Typer(no_args_is_help=True, help="Language packages for translation on this machine.")
 app.add_typer(roster, name="roster")
 app.add_typer(languages, name="languages")
+app.add_typer(channels, name="channels")
 app.add_typer(looking.app)
 
 err = Console(stderr=True, highlight=False)
@@ -57,6 +60,7 @@ PLAIN = (
     DatabaseUrlError,
     StoryError,
     BackupError,
+    ConnectError,
 )
 """Faults whose message is one sentence for the operator, without a value."""
 
@@ -230,6 +234,15 @@ async def _load(settings: Settings, vetters_file: Path, regions: Path, files: li
     finally:
         await database.close()
     return refused
+
+
+@channels.command()
+def connect() -> None:
+    """Tell Telegram and Twilio where this line is, and Telegram the menu. To be run again after a change of address or secret."""
+    settings = _settings(Mode.LINE)
+    cut_off()
+    for told in asyncio.run(operating.connect(settings)):
+        err.print(told, soft_wrap=True)
 
 
 @languages.command(name="add")

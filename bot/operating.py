@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.backup import confirm, make_backup, restore, waiting_to_leave
+from bot.connect import connect_telegram, menu
+from bot.connect_twilio import connect_twilio
 from bot.run import claim_home
 from bot.settings import Settings
 from bot.wiring import SECRETS, SystemClock
@@ -64,6 +66,18 @@ async def let_go(settings: Settings, *, old: bool) -> None:
     """Raises StorageDown."""
     async with _database(settings) as database:
         await confirm(database, SystemClock().now_ms(), old=old)
+
+
+async def connect(settings: Settings) -> list[str]:
+    """What each provider was told, a sentence each. Raises ConnectError, CatalogError."""
+    told: list[str] = []
+    if settings.channels.telegram is not None:
+        told += await connect_telegram(settings.channels.telegram, settings.public_url, menu())
+    if settings.channels.twilio is not None:
+        told += await connect_twilio(settings.channels.twilio, settings.public_url)
+    if settings.channels.gateway is not None:
+        told.append("Your text gateway is told by hand: docs/GATEWAY.md.")
+    return told
 
 
 def _held(held: Outgoing | None) -> str:

@@ -1,6 +1,7 @@
 from collections.abc import MutableMapping
 
 from twilio.http import HttpClient
+from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberList
 from twilio.rest.api.v2010.account.message import MessageList
 
 class Api:
@@ -17,5 +18,7 @@ class Client:
     ) -> None: ...
     @property
     def api(self) -> Api: ...
+    @property
+    def incoming_phone_numbers(self) -> IncomingPhoneNumberList: ...
     @property
     def messages(self) -> MessageList: ...
