@@ -97,12 +97,14 @@ class TwilioPeer:
         self._thread: threading.Thread | None = None
         self._port = 0
         self.requests = 0
+        """Of all kinds; `tried` are those to send a message."""
         self.reset()
 
     def reset(self) -> None:
         """As after the start: nothing sent, nobody opted out, no fault, no webhook."""
         self.log = AccountLog(self.account_sid)
         self.deliveries: list[Delivery] = []
+        self.tried = 0
         self.own_answers: list[tuple[str, str]] = []
         self.opted_out: set[str] = set()
         self.heard: dict[str, datetime] = {}
@@ -233,6 +235,7 @@ class TwilioPeer:
         self.stop()
 
     async def _create(self, request: Request) -> Response:
+        self.tried += 1
         refused, fault = self._met(request)
         if refused is not None:
             return refused
