@@ -1,21 +1,89 @@
-"""A flood on a whole line: slower for who floods, the same for everybody else, and nothing lost."""
+"""A flood on a whole line: slower for who floods, one item for who reads, the same for everybody else, and nothing lost."""
 
 from __future__ import annotations
 
 import asyncio
+import random
+import re
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from sealing.rows import Accepted
+import handlers.voices
+from handlers.crowds import Crowds
+from routing.gate import GateFile, parse_gate
+from sealing import age, plaintexts
+from sealing.rows import Accepted, CaseRow, CaseState, Envelope, Part
 from storage import tables
-from tests.line import CHANNEL, TestLine
+from storage.floods import open_items
+from tests.line import CHANNEL, TestLine, fresh_line
 from tests.storage.rows import count
 from triage.sensitive import Sensitive
-from triage.tip import Inbound
+from triage.tip import Control, Form, Inbound
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
+
+COPIED = "El jefe de policía de Peñalta cobra por las mujeres que trabajan encerradas en el bar del puerto y todos aquí lo saben ya ({})"
+OWN = "Me tienen encerrada en una casa, ayúdenme por favor"
+MARK = re.compile(r"\(([0-9]+)\)")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A case as its readers can open it."""
+
+    parts: list[Envelope]
+    messages: list[dict[str, object]]
+
+    @property
+    def texts(self) -> list[str]:
+        return [str(message["text"]) for message in self.messages]
+
+
+async def opened(line: TestLine, case_id: str) -> Opened:
+    """With the key file of anybody in the drawn order, its outer lock peeled."""
+    async with line.store.begin() as tx:
+        grants, parts = await tx.grants(case_id), list(await tx.envelopes(case_id))
+    identities = []
+    for grant in grants:
+        for person in line.person_keys.values():
+            try:
+                identities.append(plaintexts.read_key_file(age.unseal(line.keys.peel(grant.key_file), person.identity))[2])
+            except age.OpenError:
+                continue
+    messages = []
+    for part in parts:
+        if part.part is Part.MESSAGE:
+            for identity in set(identities):
+                try:
+                    messages.append(age.read_json(age.unseal(part.sealed, identity), "message"))
+                except age.OpenError:
+                    continue
+    return Opened(parts, messages)
+
+
+async def gate_of(line: TestLine, case_id: str) -> GateFile:
+    async with line.store.begin() as tx:
+        case = await tx.case(case_id)
+    assert case is not None
+    assert case.gate is not None
+    return parse_gate(line.keys.open_gate(case_id, case.gate))
+
+
+async def flood(line: TestLine, phones: range, text: str = COPIED) -> None:
+    for n in phones:
+        await line.write(f"+999 100 {n:04}", text.format(n))
+
+
+async def the_item(line: TestLine) -> str:
+    async with line.database.begin(reading=True) as transaction:
+        rows = await transaction.run(tables.cluster.select().where(tables.cluster.c.case_id.is_not(None)))
+    (case_id,) = {str(row.case_id) for row in rows}
+    return case_id
+
 
 FLOODER, OTHER = "+34600000001", "+34600000002"
 
@@ -40,3 +108,228 @@ async def test_five_thousand_messages_of_one_phone_do_not_delay_anothers_answer(
     await line.later(12)
     assert await conversed(line) == 20 + 1 + 1, "then the flood comes a message at a time"
     assert await count(line.database, tables.inbound) == 5_001, "and all of it waits, durably"
+
+
+@pytest.mark.slow
+async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line: TestLine) -> None:
+    await flood(line, range(12))
+    await line.later(61)
+    await line.later(6)
+    cases, item = await line.cases(), await the_item(line)
+    assert len(cases) == 4 + 1, "the first four came before anybody could know"
+    held = await opened(line, item)
+    assert held.texts == [COPIED.format(n) for n in range(4, 12)], "in the order of their coming, every one"
+    assert {message["form"] for message in held.messages} == {Form.ONE_OF_MANY.value}
+    assert Part.CONTACT not in {part.part for part in held.parts}, "an answer to one must never reach another"
+    assert len(await line.released(item)) == 1
+    for case_id in set(cases) - {item}:
+        alone = await opened(line, case_id)
+        assert len(alone.texts) == 1
+        assert "form" not in alone.messages[0]
+        assert Part.CONTACT in {part.part for part in alone.parts}
+    assert line.floods == [5, 10]
+    assert await open_items(line.database) == 1
+    await flood(line, range(12, 14))
+    await line.later(61)
+    assert len(await line.cases()) == 5
+    assert (await opened(line, item)).texts[8:] == [COPIED.format(n) for n in range(12, 14)]
+    assert await count(line.database, tables.inbound) == 0
+
+
+async def test_every_phone_of_a_flood_is_answered_as_if_it_were_alone(line: TestLine) -> None:
+    await flood(line, range(7))
+    await line.later(3)
+    answers = dict(line.outbox.sent)
+    assert len(answers) == 7
+    assert len(set(answers.values())) == 1
+
+
+@pytest.mark.slow
+async def test_ten_people_who_ask_for_help_are_ten_cases_with_ten_ways_back(line: TestLine) -> None:
+    for n in range(10):
+        await line.write(f"+999 200 {n:04}", "Ayúdenme por favor, estoy encerrada en una casa")
+    await line.later(21)
+    cases = await line.cases()
+    assert len(cases) == 10
+    for case_id in cases:
+        assert Part.CONTACT in {part.part for part in (await opened(line, case_id)).parts}
+    assert await count(line.database, tables.cluster) == 0
+    assert line.floods == []
+
+
+async def test_a_flood_that_asks_for_help_is_one_urgent_item(line: TestLine) -> None:
+    await flood(line, range(8), "Ayúdenme, me van a matar esta noche, estoy encerrada con otras tres mujeres en una casa de Peñalta ({})")
+    await line.later(61)
+    assert len(await line.cases()) == 5
+    item = await the_item(line)
+    async with line.store.begin() as tx:
+        case = await tx.case(item)
+    assert case is not None
+    assert case.urgent
+    assert case.state is CaseState.SEALED
+
+
+@pytest.mark.slow
+async def test_somebody_of_a_crowd_who_tells_something_himself_gets_a_case_of_his_own(line: TestLine) -> None:
+    """And an answer of his own, and nobody reads it who was excluded by what he said in the crowd."""
+    phone = "+999 100 0006"
+    await flood(line, range(8))
+    await line.later(61)
+    item = await the_item(line)
+    barred = set((await gate_of(line, item)).excluded)
+    assert barred, "the text names the police of a town"
+    await line.write(phone, "1")
+    await line.later(61)
+    known = set(await line.cases())
+    await line.write(phone, OWN)
+    (own,) = set(await line.cases()) - known
+    await line.later(61)
+    alone = await opened(line, own)
+    assert alone.texts == [OWN]
+    assert Part.CONTACT in {part.part for part in alone.parts}
+    assert not {seat.person for seat in (await gate_of(line, own)).order} & barred
+    assert OWN not in (await opened(line, item)).texts
+    await line.write(phone, "Es en el piso de arriba")
+    await line.later(61)
+    assert (await opened(line, own)).texts == [OWN, "Es en el piso de arriba"], "from then on it is his"
+
+
+async def test_who_leaves_before_the_item_is_sealed_takes_all_he_said_along(line: TestLine) -> None:
+    await flood(line, range(8))
+    known = set(await line.cases())
+    await line.write("+999 100 0007", OWN)
+    (own,) = set(await line.cases()) - known
+    await line.later(121)
+    assert (await opened(line, own)).texts == [COPIED.format(7), OWN]
+    assert (await opened(line, await the_item(line))).texts == [COPIED.format(n) for n in range(4, 7)]
+
+
+async def test_a_line_that_was_restarted_still_knows_the_flood(line: TestLine) -> None:
+    def restarted() -> None:
+        object.__setattr__(line.talk, "crowds", Crowds(line.keys, line.acceptor.entropy, line.floods.append))
+
+    for n in range(8):
+        restarted()
+        await flood(line, range(n, n + 1))
+    assert len(await line.cases()) == 5
+    assert line.floods == [5]
+
+
+async def test_two_workers_count_together(line: TestLine) -> None:
+    mark, now = 2**64 - 1, line.clock.now
+    workers = [Crowds(line.keys, line.acceptor.entropy, line.floods.append) for _ in range(2)]
+    placed = []
+    for n in range(6):
+        async with line.store.begin() as tx:
+            placed.append(await workers[n % 2].place(tx, f"{n:032x}", mark, now, now))
+            if placed[-1].new:
+                await tx.add_case(CaseRow(placed[-1].case_id, 1, CaseState.TALKING, False, 1, 0, None, None, None))
+    assert [p.new for p in placed] == [True] * 5 + [False]
+    assert placed[5].case_id == placed[4].case_id
+    assert await count(line.database, tables.cluster) == 1
+
+
+async def test_what_was_rolled_back_was_not_counted(line: TestLine) -> None:
+    mark, now, crowds = 2**64 - 1, line.clock.now, Crowds(line.keys, line.acceptor.entropy, line.floods.append)
+
+    async def broken(n: int) -> None:
+        async with line.store.begin() as tx:
+            assert (await crowds.place(tx, f"{n:032x}", mark, now, now)).crowd is None
+            raise ZeroDivisionError
+
+    for n in range(20):
+        with pytest.raises(ZeroDivisionError):
+            await broken(n)
+    assert await count(line.database, tables.cluster) == 0
+
+
+async def test_memory_of_texts_that_differ_is_bounded_and_an_old_one_goes(line: TestLine) -> None:
+    now, crowds = line.clock.now, Crowds(line.keys, line.acceptor.entropy, line.floods.append, most=10)
+    drawn = random.Random(3)  # any marks; the same at every run
+    for n in range(40):
+        async with line.store.begin() as tx:
+            await crowds.place(tx, f"{n:032x}", drawn.getrandbits(64), now + n, now + n)
+    assert 9 <= await count(line.database, tables.cluster) <= 10
+    async with line.store.begin() as tx:
+        await crowds.place(tx, f"{99:032x}", 1, now + 7 * 3_600_000, now + 7 * 3_600_000)
+    assert await count(line.database, tables.cluster) == 1
+
+
+async def test_a_cluster_that_nobody_can_open_stops_no_message(line: TestLine) -> None:
+    await flood(line, range(1))
+    async with line.database.begin() as transaction:
+        await transaction.run(tables.cluster.update().values(sealed=b"junk", version=9))
+    await flood(line, range(1, 3))
+    assert len(await line.cases()) == 3
+    assert await count(line.database, tables.cluster) == 1
+
+
+async def test_the_sealing_of_a_crowd_goes_in_steps_and_ends_with_all_of_it(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers.voices, "MOST_VOICES", 3)
+    await flood(line, range(12))
+    await line.later(61)
+    assert sorted((await opened(line, await the_item(line))).texts) == sorted(COPIED.format(n) for n in range(4, 12))
+    assert await count(line.database, tables.inbound) == 0
+
+
+async def test_a_member_who_asks_to_be_let_go_takes_nothing_from_the_others(line: TestLine) -> None:
+    await flood(line, range(8))
+    await line.later(61)
+    before = await count(line.database, tables.thread)
+    at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
+    await line.take(Inbound(CHANNEL, Sensitive("+999 100 0006"), Sensitive("/forget"), "forget", at, control=Control.FORGET))
+    assert await count(line.database, tables.thread) == before - 1
+    assert len((await opened(line, await the_item(line))).texts) == 4
+    assert len(await cases_with_contacts(line)) == 4
+
+
+async def cases_with_contacts(line: TestLine) -> list[str]:
+    async with line.database.begin(reading=True) as transaction:
+        rows = await transaction.run(tables.envelope.select().where(tables.envelope.c.part == Part.CONTACT))
+        return sorted({str(row.case_id) for row in rows})
+
+
+async def test_no_fingerprint_stands_in_the_clear_and_the_sweep_takes_what_is_past(line: TestLine) -> None:
+    await flood(line, range(6))
+    async with line.database.begin(reading=True) as transaction:
+        (row,) = (await transaction.run(tables.cluster.select())).all()
+    assert row.day == line.clock.now // 86_400_000
+    assert "count" not in repr(bytes(row.sealed))
+    later = line.clock.now + 5 * 86_400_000
+    await line.store.sweep(later)
+    assert await count(line.database, tables.cluster) == 1, "its item goes on"
+    async with line.store.begin() as tx:
+        assert await tx.move_case(row.case_id, CaseState.TALKING, CaseState.CLOSED)
+    await line.store.sweep(later)
+    assert await count(line.database, tables.cluster) == 0
+    assert await open_items(line.database) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_message_is_in_exactly_one_case_whatever_is_sent(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    said = [
+        COPIED,
+        "AVISO: " + COPIED.upper(),
+        "Vi a unos hombres que bajaban de un barco con muchas chicas atadas cerca de la fábrica vieja de Peñalta ({})",
+        "Ayúdenme por favor ({})",
+        "Puerto Claro ({})",
+        "Una mujer sin pasaporte trabaja sin pago en la casa de mi vecino ({})",
+    ]
+    written: list[int] = []
+    async with fresh_line(tmp_path) as line:
+        for n in range(32):
+            phone = chance.randrange(20)
+            await line.write(f"+999 300 {phone:04}", chance.choices(said, (6, 2, 2, 1, 1, 1))[0].format(n))
+            written.append(n)
+            if chance.random() < 0.15:
+                await line.later(chance.choice((3, 25, 70)))
+        for _ in range(3):
+            await line.later(130)
+        found: Counter[int] = Counter()
+        for case_id in await line.cases():
+            found.update(int(mark) for text in (await opened(line, case_id)).texts for mark in MARK.findall(text))
+        assert found == Counter(written)
+        assert await count(line.database, tables.inbound) == 0
+        assert line.floods, "or this shows nothing of floods"
