@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
-
-from twilio.rest.api.v2010.account.message import MessageInstance, MessagePage
+from typing import TYPE_CHECKING, Protocol
 
 from handlers.channels import Refused
 from handlers.intake import Acceptor
@@ -21,6 +19,9 @@ from sealing.points import Point, reached
 from sealing.rows import Accepted
 from triage.sensitive import Sensitive
 from triage.tip import Inbound
+
+if TYPE_CHECKING:  # a third of a second that no command line should wait for
+    from twilio.rest.api.v2010.account.message import MessageInstance, MessagePage
 
 OLDEST = timedelta(days=390)
 """Dedupe tags live 400 days: what is older would count as new."""
