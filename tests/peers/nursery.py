@@ -52,7 +52,7 @@ def _live(order: Mapping[str, object]) -> int:
         os.dup2(out, 2)
     if isinstance(halt, dict):
         listen(_halting(Point(halt["point"]), int(halt["passing"]), signal.Signals(halt["signal"]), Path(halt["note"])))
-    return main(Role(order["start"]), told)
+    return main(Role(str(order["start"])), told)
 
 
 def _halting(point: Point, passing: int, number: signal.Signals, note: Path) -> Callable[[Point], None]:

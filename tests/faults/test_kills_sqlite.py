@@ -1,0 +1,18 @@
+"""kill -9 at every named point, on SQLite: every acknowledged id ends in exactly one case, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kills import killed_at_every_point
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+
+@pytest.mark.claim("T7")
+@pytest.mark.asyncio
+@pytest.mark.parametrize("engine_name", ["sqlite"])
+async def test_no_acknowledged_tip_is_lost_or_doubled_by_kills_at_every_point(tmp_path: Path, url: str, engine_name: str) -> None:
+    await killed_at_every_point(tmp_path, url, engine_name)
