@@ -83,6 +83,7 @@ const FORM = {
   forwarded: "Forwarded by the source: the words may be somebody else's.",
   contact: "A contact that the source shared.",
   place: "A place that the source shared.",
+  one_of_many: "One of many alike, each perhaps from another phone. None of them can be answered.",
 };
 
 const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
