@@ -203,3 +203,13 @@ async def test_a_held_line_says_so(database: Database, clock: SetClock) -> None:
     async with database.begin() as transaction:
         await transaction.run(tables.heartbeat.insert().values(role="restore", at=clock.now))
     assert (await tally(database, clock.now)).held
+
+
+async def test_operating_explains_every_number_that_there_is(database: Database, clock: SetClock, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "OPERATING.md").read_text(encoding="utf-8")
+    async with database.begin() as transaction:
+        await transaction.run(tables.heartbeat.insert().values(role="worker", at=clock.now))
+    shown = await scrape(database, clock, tmp_path)
+    ours = {name for name in re.findall(r"^# TYPE (\w+) (?:counter|gauge|histogram)$", shown, re.MULTILINE) if name.startswith("tipline_")}
+    said = set(re.findall(r"`(tipline_[a-z_]+)", page))
+    assert said == {name for name in ours if not name.endswith("_created")}
