@@ -40,6 +40,7 @@ class Event(StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     STORAGE_DOWN = "storage_down"
+    QUEUE_FULL = "queue_full"  # too much waits, or the disk is nearly full: nothing more is taken for now
     TASK_FAILED = "task_failed"
     TASK_SHELVED = "task_shelved"
     HELD = "held"

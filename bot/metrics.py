@@ -49,7 +49,7 @@ class Meters:
         self._looked = _Looked()
         self.registry.register(self._looked)
         ProcessCollector(registry=self.registry)
-        for name in (Event.ACCEPTED, Event.DUPLICATE, Event.STORAGE_DOWN):
+        for name in (Event.ACCEPTED, Event.DUPLICATE, Event.STORAGE_DOWN, Event.QUEUE_FULL):
             self._events.labels(name.value, "")
         for why in Refused:
             self._events.labels(Event.REQUEST_REFUSED.value, why.value)

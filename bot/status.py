@@ -11,6 +11,7 @@ from bot.settings import Settings
 from bot.wiring import SystemClock
 from storage.desk_store import DeskReads
 from storage.engine import Database
+from storage.floods import open_items
 from storage.health import Vitals
 
 MB = 1_000_000
@@ -41,6 +42,7 @@ class Status:
             ("Messages not yet in a case", f"{n['inbound']:,}", False),
             ("Cases open", f"{n['cases_open']:,}", False),
             ("  of them held, nobody may read", f"{n['cases_held']:,}", n["cases_held"] > 0),
+            ("  of them floods, one item each", f"{n['floods']:,}", False),
             ("Texts to send", f"{n['sendings_due']:,}", False),
             ("  may have left, or not", f"{n['sendings_unknown']:,}", n["sendings_unknown"] > 0),
             ("  given up", f"{n['sendings_shelved']:,}", False),
@@ -57,7 +59,7 @@ class Status:
 
 async def status_of(settings: Settings, database: Database, now: datetime) -> Status:
     """Raises StorageDown."""
-    counts = dict(await DeskReads(database, SystemClock()).counts())
+    counts = {**await DeskReads(database, SystemClock()).counts(), "floods": await open_items(database)}
     beat = await Vitals(database).last_beat()
     age = None if beat is None else max(0, int(now.timestamp() - beat / 1000))
     return Status(counts, age, shutil.disk_usage(settings.home).free // MB)

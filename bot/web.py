@@ -18,7 +18,7 @@ from handlers.channels import Refused
 from handlers.intake import DAY_MS, Acceptor
 from handlers.ports import Receipts
 from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, STATUS_PATH, Told, TwilioWebhook, form_items
-from sealing.rows import Accepted, Seen, StorageDown
+from sealing.rows import Accepted, QueueFull, Seen, StorageDown
 from storage.desk_store import DeskReads
 
 TWILIO_PATH = "/twilio/message"
@@ -98,9 +98,9 @@ def application(routes: Sequence[BaseRoute], hosts: Sequence[str]) -> Starlette:
     )
 
 
-async def _storage_down(_: Request, __: Exception) -> Response:
+async def _storage_down(_: Request, error: Exception) -> Response:
     """Of whatever route: try again soon."""
-    event(Event.STORAGE_DOWN)
+    event(Event.QUEUE_FULL if isinstance(error, QueueFull) else Event.STORAGE_DOWN)
     return PlainTextResponse("", 503, {"Retry-After": "5"})
 
 

@@ -51,7 +51,18 @@ async def test_it_counts_what_is_there(database: Database, clock: SetClock, tmp_
 )
 def test_the_workers_life(worker_s: int | None, said: str, odd: bool) -> None:
     counts = dict.fromkeys(
-        ("inbound", "tasks", "tasks_shelved", "cases_open", "cases_held", "sendings_due", "sendings_unknown", "sendings_shelved", "people"),
+        (
+            "inbound",
+            "tasks",
+            "tasks_shelved",
+            "cases_open",
+            "cases_held",
+            "sendings_due",
+            "sendings_unknown",
+            "sendings_shelved",
+            "people",
+            "floods",
+        ),
         0,
     )
     assert Status(counts, worker_s, 1000).rows()[0] == ("Worker", said, odd)

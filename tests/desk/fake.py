@@ -62,8 +62,10 @@ class FakeCase:
         before = self.previous() if previous is None else previous
         place = (case_id or self.key.case_id, self.key.epoch, len(self.envelopes) + 1)
         text = Sensitive(told.text)
-        said = (told.language, told.translation, told.found, told.asked, told.form, told.media)
-        return self.add(Part.MESSAGE, plaintexts.message_in(*place, before, text, at, *said))
+        sealed = plaintexts.message_in(
+            *place, before, text, at, told.language, told.translation, told.found, told.asked, told.form, told.media
+        )
+        return self.add(Part.MESSAGE, sealed)
 
 
 class FakeLine:
