@@ -75,9 +75,9 @@ class Killer:
             for _ in range(KILLS * 2):
                 if self.toll[point] == KILLS:
                     break
-                if point is Point.LISTED:
+                if point is Point.LISTED and self.toll[point] % 5 == 0:
                     self.line.missed()
-                elif point in LISTS:
+                elif point in LISTS and not self.line.telegram.updates.waiting:
                     self.line.chat()
                 before = self._start(Role.WEB, point)
                 writing = {task for task in writing if not task.done()}
@@ -96,10 +96,9 @@ class Killer:
                 return
             if point is Point.JUDGED:
                 await self.line.ask_to_open()
-            there = await self.line.tasks({kind})
-            if there < ENOUGH:
-                await asyncio.gather(*(self.line.write(self._tip()) for _ in range(ENOUGH - there)))
-            await self.line.falls_due({kind} if there >= ENOUGH else before_it)
+            missing = ENOUGH - await self.line.tasks(before_it)
+            await asyncio.gather(*(self.line.write(self._tip()) for _ in range(missing)))
+            await self.line.falls_due({kind} if await self.line.tasks({kind}) >= ENOUGH else before_it)
             if await self._died(Role.WORKER, point, self._start(Role.WORKER, point)):
                 assert await self.line.tasks()
 

@@ -11,8 +11,10 @@ import functools
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +25,7 @@ from bot.files import load_lexicons
 from bot.handover import Role
 from bot.practice_line import WORLD
 from handlers.senders import TwilioSender
+from handlers.telegram_sender import TelegramSender
 from sealing.points import Point, listen
 from translations.engine import ChildTranslator
 from triage.assess import assess
@@ -72,12 +75,17 @@ def _halting(point: Point, passing: int, number: signal.Signals, note: Path) -> 
 
 def _warm() -> None:
     """Imports, word lists and patterns, as a process that has run for a while has them."""
+    for module in ("aiosqlite", "psycopg"):
+        import_module(module)
     patch.object(wiring, "load_lexicons", functools.cache(load_lexicons)).start()
+    patch.object(wiring, "load_atlas", functools.cache(load_atlas)).start()
+    patch.object(ssl, "create_default_context", functools.cache(ssl.create_default_context)).start()
     ears, _ = wiring.understanding(("en", "es"), Path("/nonexistent"), load_atlas(WORLD))
     for words in ("En Peñalta unas mujeres trabajann sin pago, el jefe lo sabe", "The chief knows that the womenn work without pay"):
         ears.detector.identify(words)
         assess(words, None, ears.lexicons, ears.gazetteer, RosterNames({}), agencies=ears.agencies)
     TwilioSender("AC" + "0" * 32, Sensitive("x"), "+15005550006", "http://127.0.0.1:9")
+    TelegramSender(Sensitive("1:x"), "http://127.0.0.1:9")
     start = ChildTranslator.start
 
     async def start_for_packs(translator: ChildTranslator) -> str | None:
