@@ -95,6 +95,7 @@ async def kinds(database: Database) -> list[EntryKind]:
     return [custody.read_leaf(leaf)[0].kind for leaf in await SqlStore(database).leaves()]
 
 
+@pytest.mark.claim("T36")
 @pytest.mark.asyncio
 async def test_no_byte_of_a_secret_and_no_path_is_in_a_backup(url: str, tmp_path: Path) -> None:
     async with a_line(tmp_path, url) as line:
@@ -257,6 +258,7 @@ async def letting_go(line: TestLine, url: str, peer: TwilioPeer) -> AsyncIterato
                 await sender.close()
 
 
+@pytest.mark.claim("T36")
 @pytest.mark.asyncio
 async def test_what_was_due_at_the_backup_waits_for_its_source_or_is_given_up(
     url: str, servers: Servers, engine_name: str, tmp_path: Path
@@ -297,6 +299,7 @@ def texts(peer: TwilioPeer) -> list[str]:
     return sorted(delivery.body for delivery in peer.sent)
 
 
+@pytest.mark.claim("T36")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("send_old", [False, True])
 async def test_once_confirmed_each_text_leaves_once(

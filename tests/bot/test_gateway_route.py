@@ -79,6 +79,7 @@ async def test_the_phone_repeats_until_it_is_durable_and_it_is_one_row(database:
     assert await count(database, tables.inbound) == 1
 
 
+@pytest.mark.claim("T30")
 async def test_month_late_reordered_and_repeated_is_one_row_each(app: Starlette, database: Database) -> None:
     start = datetime.now(UTC) - timedelta(days=31)
     posts = [received(SOURCE, f"{WORDS} {n}", start + timedelta(minutes=n)) for n in range(4)]
@@ -101,6 +102,7 @@ async def test_a_wrong_field_map_is_repeated_for_two_days(app: Starlette, databa
     assert await nothing_stored(database)
 
 
+@pytest.mark.claim("T30")
 async def test_a_signature_of_another_key_or_body_is_refused(app: Starlette, database: Database) -> None:
     body, headers = signed(received(SOURCE, WORDS))
     async with client(app) as phone:

@@ -122,6 +122,7 @@ async def test_it_answers_while_the_database_is_away(database: Database, clock: 
     assert ("tipline_waiting_messages", ()) not in found
 
 
+@pytest.mark.claim("T37")
 async def test_no_label_and_no_value_carries_content(url: str, tmp_path: Path, clock: SetClock) -> None:
     """Of a line with a sealed case and its answers: every label is a word of an enum, a bucket or a library's own."""
     meters = Meters()
@@ -154,6 +155,7 @@ async def test_another_host_is_refused(database: Database, clock: SetClock, tmp_
         assert [(await client.get(path)).status_code for path in (PATH, "/", "/healthz", "/desk")] == [200, 404, 404, 404]
 
 
+@pytest.mark.claim("T37")
 async def test_the_web_process_serves_it_on_its_own_port_alone(url: str, tmp_path: Path) -> None:
     make_secrets(tmp_path / "secrets", secrets.token_bytes)
     settings = replace(practice_settings(tmp_path, url, tmp_path / "vetters.json"), metrics_port=free_port())

@@ -28,6 +28,7 @@ Answering = Callable[[Asked], Coroutine[Any, Any, Response]]
 pytestmark = [pytest.mark.enable_socket]
 
 
+@pytest.mark.claim("T38")
 def test_no_request_is_a_fault_and_every_accepted_one_is_one_row(url: str, tmp_path: Path) -> None:
     done = asyncio.run(run(url, tmp_path / "home", 2500, SEED, wal=False))
     assert done.problems == []

@@ -157,6 +157,7 @@ async def test_an_unreadable_update_is_not_repeated_and_holds_up_nobody(peer: Te
     assert await count(database, tables.inbound) == 1
 
 
+@pytest.mark.claim("T29")
 async def test_a_wrong_secret_is_refused_and_stays_at_telegram(peer: TelegramPeer, app: Starlette, database: Database) -> None:
     peer.write(7, WORDS)
     async with serving(app) as url:
@@ -167,6 +168,7 @@ async def test_a_wrong_secret_is_refused_and_stays_at_telegram(peer: TelegramPee
     assert await nothing_stored(database)
 
 
+@pytest.mark.claim("T29")
 async def test_without_the_secret_no_byte_of_the_body_is_read(app: Starlette, database: Database) -> None:
     read = 0
 

@@ -162,6 +162,7 @@ async def test_a_status_settles_the_ledger(app: Starlette, database: Database, c
     assert await state_of(database, underway) == (SendingState.SENT, True)
 
 
+@pytest.mark.claim("T31")
 async def test_a_status_told_twice_counts_once_however_late(app: Starlette, database: Database, clock: SetClock) -> None:
     case = await sealed_case(database, clock)
     answer = await sent(database, case.case_id)
@@ -191,6 +192,7 @@ async def test_an_unknown_id_is_answered_like_a_known_one(app: Starlette, databa
     assert {await tell(app, named, "delivered") for named in (known, "0" * 64)} == {204}
 
 
+@pytest.mark.claim("T31")
 @pytest.mark.claim("T14")
 async def test_a_forged_status_changes_nothing(app: Starlette, database: Database, clock: SetClock) -> None:
     case = await sealed_case(database, clock)

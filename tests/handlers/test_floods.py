@@ -45,6 +45,7 @@ def mark(text: str) -> int:
     return found
 
 
+@pytest.mark.claim("T35")
 def test_no_two_different_tips_are_alike() -> None:
     marks = [(text, found) for text in TIPS if (found := fingerprint(text)) is not None]
     assert len(marks) >= 40, "or this shows little"

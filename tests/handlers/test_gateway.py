@@ -53,6 +53,7 @@ def test_a_documented_signature_is_what_we_compute() -> None:
     assert isinstance(hook.read(body, right.upper(), "1700000000", NOW), Inbound)
 
 
+@pytest.mark.claim("T30")
 @pytest.mark.parametrize("name", ["message", "sender"])
 def test_nothing_signed_can_be_changed(name: str) -> None:
     post = received(SOURCE, "tip")

@@ -136,6 +136,7 @@ async def test_one_senders_messages_are_conversed_in_the_order_in_which_they_cam
         assert not await tx.waits_for_earlier(f"{2:032x}")
 
 
+@pytest.mark.claim("T33")
 async def test_forget_without_a_tip_leaves_nothing(one: TestLine) -> None:
     await one.take(message(one, "hola"))
     await heard(one)
@@ -150,6 +151,7 @@ async def test_forget_without_a_tip_leaves_nothing(one: TestLine) -> None:
     assert len(one.outbox.erased) == 3, "theirs, ours, and the command itself"
 
 
+@pytest.mark.claim("T33")
 async def test_forget_before_the_sealing_loses_no_tip_and_leaves_no_way_back(one: TestLine) -> None:
     await one.take(message(one, TIP))
     await one.take(message(one, "", control=Control.FORGET))
@@ -163,6 +165,7 @@ async def test_forget_before_the_sealing_loses_no_tip_and_leaves_no_way_back(one
     assert await rows(one, "inbound") == 0
 
 
+@pytest.mark.claim("T33")
 async def test_forget_after_the_sealing_takes_the_way_back_and_says_so_in_the_log(one: TestLine) -> None:
     case_id, person, identity = await opened_case(one)
     parts = await one.read(case_id, identity)

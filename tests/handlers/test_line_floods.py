@@ -94,6 +94,7 @@ async def conversed(line: TestLine) -> int:
         return len(rows.all())
 
 
+@pytest.mark.claim("T34")
 async def test_five_thousand_messages_of_one_phone_do_not_delay_anothers_answer(line: TestLine) -> None:
     at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
     flood = [Inbound(CHANNEL, Sensitive(FLOODER), Sensitive(f"buy cheap watches {n}"), f"f{n}", at) for n in range(5_000)]
@@ -110,6 +111,7 @@ async def test_five_thousand_messages_of_one_phone_do_not_delay_anothers_answer(
     assert await count(line.database, tables.inbound) == 5_001, "and all of it waits, durably"
 
 
+@pytest.mark.claim("T35")
 @pytest.mark.slow
 async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line: TestLine) -> None:
     await flood(line, range(12))
@@ -144,6 +146,7 @@ async def test_every_phone_of_a_flood_is_answered_as_if_it_were_alone(line: Test
     assert len(set(answers.values())) == 1
 
 
+@pytest.mark.claim("T35")
 @pytest.mark.slow
 async def test_ten_people_who_ask_for_help_are_ten_cases_with_ten_ways_back(line: TestLine) -> None:
     for n in range(10):
@@ -305,6 +308,7 @@ async def test_no_fingerprint_stands_in_the_clear_and_the_sweep_takes_what_is_pa
     assert await open_items(line.database) == 0
 
 
+@pytest.mark.claim("T35")
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_every_message_is_in_exactly_one_case_whatever_is_sent(tmp_path: Path, seed: int) -> None:

@@ -82,6 +82,7 @@ ORIGINS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.claim("T29")
 @pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: str(origin["type"]))
 def test_a_forward_keeps_its_words_and_not_its_author(origin: dict[str, Any]) -> None:
     found = read(update(text="trabajo en el puerto", forward_origin=origin, forward_sender_name="Canaryorigin"))
@@ -89,6 +90,7 @@ def test_a_forward_keeps_its_words_and_not_its_author(origin: dict[str, Any]) ->
     assert b"Canary" not in plaintexts.inbound(found)
 
 
+@pytest.mark.claim("T29")
 def test_who_the_source_is_is_not_kept() -> None:
     kept = plaintexts.inbound(
         read(update(text="hola", author_signature="Canarysigned", via_bot=PERSON, reply_to_message=message(text="Canary")))
@@ -104,6 +106,7 @@ def test_a_contact_and_a_place_are_words_of_the_tip() -> None:
     assert words(contact={"phone_number": "1", "first_name": "Ana"}) == "Ana\n1"
 
 
+@pytest.mark.claim("T29")
 def test_the_sources_own_contact_is_kept_from_the_reader() -> None:
     own = {"phone_number": "+34600111222", "first_name": "Ana", "user_id": PERSON["id"]}
     found = read(update(contact=own))
@@ -257,6 +260,7 @@ inner = (
 )
 
 
+@pytest.mark.claim("T29")
 @given(json_values, st.sampled_from(["message", "edited_message"]), st.dictionaries(names, inner), st.booleans(), json_values)
 def test_no_json_makes_the_reading_fail(any_json: object, kind: str, odd: dict[str, Any], whole: bool, id: object) -> None:
     """Anything at all; and real messages in which some fields hold anything."""

@@ -144,6 +144,7 @@ async def take(line: TestLine, update: dict[str, Any]) -> None:
     await line.run()
 
 
+@pytest.mark.claim("T33")
 async def test_forget_deletes_what_both_sides_wrote(tmp_path: Path, peer: TelegramPeer, sender: TelegramSender) -> None:
     async with fresh_line(tmp_path) as line:
         senders: dict[str, Sender] = {CHANNEL: sender}

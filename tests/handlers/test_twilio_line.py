@@ -117,6 +117,7 @@ async def until(on: OnTwilio, case_id: str, state: SendingState) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.claim("T31")
 async def test_an_answer_outside_the_24_hours_waits_until_they_write_and_goes_out_once(on: OnTwilio) -> None:
     case_id = await on.case("whatsapp")
     on.peer.heard[ENDS["whatsapp"][0]] = datetime.now(UTC) - timedelta(hours=25)
@@ -164,6 +165,7 @@ async def test_help_is_a_plea_to_us_whatever_twilio_answers(on: OnTwilio) -> Non
     assert len(on.peer.sent) == 1
 
 
+@pytest.mark.claim("T32")
 @pytest.mark.claim("T7")
 @pytest.mark.parametrize("hours", [0, 5])
 async def test_a_text_that_the_webhook_missed_is_fetched_and_only_a_fresh_one_is_answered(on: OnTwilio, hours: int) -> None:
@@ -190,6 +192,7 @@ async def test_the_fallback_address_brings_it_at_once_and_nothing_is_doubled(on:
         assert [envelope.part for envelope in await tx.envelopes(case_id)].count(Part.MESSAGE) == 1
 
 
+@pytest.mark.claim("T32")
 async def test_twilio_keeps_nothing_of_what_is_sealed(on: OnTwilio) -> None:
     """Theirs with its picture at once, ours when a carrier told what became of it."""
     entry = await on.receive("sms", "Unas mujeres trabajan encerradas sin pago", media=2)

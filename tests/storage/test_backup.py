@@ -179,6 +179,7 @@ async def test_a_file_that_is_cut_short_anywhere_changes_nothing(
         assert await count(restored, tables.inbound) > 0
 
 
+@pytest.mark.claim("T36")
 async def test_a_flipped_bit_anywhere_is_noticed_or_harmless(database: Database, clock: SetClock, tmp_path: Path) -> None:
     """Harmless: in a field of the ZIP's own that nobody reads, such as a time. Then every row is as it was."""
     await filled(database, clock)

@@ -51,6 +51,7 @@ async def test_an_answer_that_arrived_is_sent_for_good(database: Database, clock
     assert await now(database, sending) == (SendingState.SENT, False), "it did arrive"
 
 
+@pytest.mark.claim("T31")
 @pytest.mark.parametrize("state", TAKEN)
 async def test_an_answer_that_failed_waits_for_the_source_and_goes_out_again(
     database: Database, clock: SetClock, state: SendingState
@@ -86,6 +87,7 @@ async def test_what_was_given_up_stays_so(database: Database, clock: SetClock, r
         assert await now(database, sending) == (SendingState.SHELVED, False)
 
 
+@pytest.mark.claim("T31")
 @pytest.mark.parametrize("told", sorted(set(permutations([Receipt.DELIVERED, Receipt.FAILED, Receipt.FAILED, Receipt.DELIVERED]))))
 async def test_in_any_order_an_answer_that_arrived_is_never_told_again(
     database: Database, clock: SetClock, told: tuple[Receipt, ...]

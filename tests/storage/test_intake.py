@@ -125,6 +125,7 @@ async def test_a_line_that_is_far_behind_takes_nothing_and_the_repeat_is_new(dat
         await intake.accept(refused[1])
 
 
+@pytest.mark.claim("T34")
 @pytest.mark.asyncio
 async def test_what_a_pace_puts_off_does_not_close_the_line_to_others(database: Database, clock: SetClock) -> None:
     intake = SqlIntake(database, clock, limits=Limits(waiting=5), probed_every=0)
