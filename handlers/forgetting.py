@@ -11,21 +11,28 @@ from handlers.ports import Tx
 from handlers.thread import Thread, silent_mark
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import Part
+from sealing.rows import Part, ThreadRow
 
 
-async def let_go(tx: Tx, keys: WorkerKeys, thread: Thread, tag: str, case_id: str, hour: int) -> None:
-    """Of a case that holds all that was said: nobody can answer it any more. Who asked for silence goes on having it."""
+async def let_go(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow, case_id: str, hour: int) -> bool:
+    """Of a case that holds all that was said: nobody can answer it any more. Who asked for silence goes on having it.
+
+    False = something was said since `row` was read: nothing was done.
+    """
+    if not await drop(tx, keys, thread, row):
+        return False
     for envelope in await tx.envelopes(case_id):
         if envelope.part is Part.CONTACT:
             await tx.log(worker_leaf(keys, Entry(hour, EntryKind.FORGET, case_id, envelope.sha256, "")))
     await tx.drop_contacts(case_id)
     await tx.shelve_waiting(case_id)
-    await drop(tx, keys, thread, tag)
+    return True
 
 
-async def drop(tx: Tx, keys: WorkerKeys, thread: Thread, tag: str) -> None:
-    """The conversation is gone; a wish for silence stays."""
-    await tx.drop_thread(tag)
+async def drop(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow) -> bool:
+    """The conversation is gone; a wish for silence stays. False = it went on since `row` was read: nothing was done."""
+    if not await tx.drop_thread(row.tag, row.version):
+        return False
     if thread.state.safety is Safety.SILENT:
-        await tx.save_thread(silent_mark(keys, tag))
+        await tx.save_thread(silent_mark(keys, row.tag))
+    return True

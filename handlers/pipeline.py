@@ -211,11 +211,12 @@ class Pipeline:
         for voice in waiting.voices:
             await self.erasures.sealed(tx, voice.row.tag, channels[voice.row.tag])
             if voice.thread.forgotten:
-                await let_go(tx, self.keys, voice.thread, voice.row.tag, waiting.case.id, self._hour())
-                continue
-            thread = replace(voice.thread, state=replace(voice.thread.state, sealed=True), asked={})
+                settled = await let_go(tx, self.keys, voice.thread, voice.row, waiting.case.id, self._hour())
+            else:
+                thread = replace(voice.thread, state=replace(voice.thread.state, sealed=True), asked={})
+                settled = await tx.save_thread(thread.sealed(self.keys, voice.row))
             # One of a crowd who writes meanwhile must not keep the others' messages from being sealed.
-            if not await tx.save_thread(thread.sealed(self.keys, voice.row)) and voice.thread.crowd is None:
+            if not settled and voice.thread.crowd is None:
                 raise CaseMoved
         if waiting.more:
             await tx.enqueue(TaskKind.SEAL, waiting.case.id, self.clock.now_ms())

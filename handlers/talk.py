@@ -218,14 +218,15 @@ class Talk:
     async def _let_go(self, tx: Tx, stored: ThreadRow, thread: Thread, now: int) -> None:
         unsealed = await tx.inbound_of(stored.tag)
         if stored.case_id is not None and not unsealed:
-            await let_go(tx, self.keys, thread, stored.tag, stored.case_id, now // HOUR_MS)
+            done = await let_go(tx, self.keys, thread, stored, stored.case_id, now // HOUR_MS)
         elif stored.case_id is None:
             await tx.drop_inbound([waiting.id for waiting in unsealed])
-            await drop(tx, self.keys, thread, stored.tag)
+            done = await drop(tx, self.keys, thread, stored)
         else:
-            if not await tx.save_thread(replace(thread, last_sending=None, forgotten=True).sealed(self.keys, stored)):
-                raise ThreadMoved
+            done = await tx.save_thread(replace(thread, last_sending=None, forgotten=True).sealed(self.keys, stored))
             await tx.enqueue(TaskKind.SEAL, stored.case_id, now)
+        if not done:
+            raise ThreadMoved
 
     async def forget_thread(self, task: Task) -> None:
         """72 h of silence: the address's tag, state and what never became a tip are gone. One mark stays: who sent 9 is not answered."""
@@ -243,7 +244,8 @@ class Talk:
                 await tx.erase_all(row.tag, self.clock.now_ms())
                 if row.case_id is not None:
                     await tx.shelve_waiting(row.case_id)
-                await drop(tx, self.keys, read_thread(self.keys, row), row.tag)
+                if not await drop(tx, self.keys, read_thread(self.keys, row), row):
+                    raise Later(EARLIER_MS)  # somebody writes at this moment
             await tx.done(task)
 
 

@@ -85,8 +85,10 @@ class ConversationPart(TxPart):
         guarded = update(tables.thread).where(column.tag == row.tag, column.version == row.version)
         return await self._transaction.changed(guarded.values(values))
 
-    async def drop_thread(self, tag: str) -> None:
-        await self._transaction.run(delete(tables.thread).where(tables.thread.c.tag == tag))
+    async def drop_thread(self, tag: str, version: int) -> bool:
+        """False = it was saved since it was read at `version`: a message may have come, which without its thread would be lost."""
+        column = tables.thread.c
+        return await self._transaction.changed(delete(tables.thread).where(column.tag == tag, column.version == version))
 
     async def add_sending(self, row: SendingRow) -> bool:
         """False = this cause has its sending already."""

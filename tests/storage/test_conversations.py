@@ -68,7 +68,8 @@ async def test_a_thread_is_saved_only_over_the_version_that_was_read(database: D
         assert await tx.save_thread(replace(row, version=1, sealed=b"newer"))
         assert not await tx.save_thread(replace(row, version=1, sealed=b"late"))
         assert await tx.thread(row.tag) == replace(row, version=2, sealed=b"newer")
-        await tx.drop_thread(row.tag)
+        assert not await tx.drop_thread(row.tag, 1), "not what was saved since"
+        assert await tx.drop_thread(row.tag, 2)
         assert await tx.thread(row.tag) is None
 
 
