@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from handlers.erasing import OURS_AFTER_MS, Erasures
+from handlers.forgetting import reachable
 from handlers.memory import Safety
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Trouble, Tx, Unsent, Wait
@@ -116,24 +117,24 @@ class Sends:
             return
         sender = self.senders.get(claim.outgoing.channel)
         if sender is None:
-            await self._end(task, SendingState.SHELVED)
+            await self._end(task, claim, SendingState.SHELVED)
             return
         reached(Point.SENDING)
         try:
             result = await sender.send(claim.outgoing.address, claim.outgoing.text, claim.row.id)
         except Wait as wait:
             self._pause(claim.thread, wait.delay_ms)
-            await self._take_back(task)
+            await self._take_back(claim)
             raise Later(wait.delay_ms) from None
         except NotSent:
             if claim.row.case_id is None and task.attempts > MOST_TRIES:
                 # A question of ours that is late by a quarter of an hour may meet another person on that phone.
-                await self._end(task, SendingState.SHELVED)
+                await self._end(task, claim, SendingState.SHELVED)
                 return
-            await self._take_back(task)
+            await self._take_back(claim)
             raise
         except MaybeSent:
-            await self._end(task, SendingState.UNKNOWN)
+            await self._end(task, claim, SendingState.UNKNOWN)
             return
         reached(Point.LEFT)
         await (self._sent(task, claim, sender, result) if isinstance(result, Sent) else self._refused(task, claim, result))
@@ -145,18 +146,19 @@ class Sends:
                 return row
             if row is not None and row.state is SendingState.SENDING:
                 # A worker died between hand-over and record: it may have left.
-                await tx.move_sending(row.id, SendingState.SENDING, SendingState.UNKNOWN)
+                await self._move(tx, row, SendingState.UNKNOWN)
             await tx.done(task)
             return None
 
     async def _claim(self, task: Task, row: SendingRow) -> Claim | None:
-        """Asks the conversation, as it is now, before anything leaves: nothing after 9, no answer to a phone that was borrowed since."""
+        """Asks the conversation and the case, as they are now, before anything leaves: nothing after 9, no answer to a phone that was
+        borrowed since, or to who asked to be let go."""
         outgoing = plaintexts.read_outgoing(self.keys.open(Purpose.DELIVERY, row.epoch, row.sealed))
         tag = await asyncio.to_thread(self.keys.index_tag, outgoing.channel, outgoing.address.reveal())
         self._heed_pause(tag)
         async with self.store.begin() as tx:
             safety = read_thread(self.keys, await tx.thread(tag)).state.safety
-            if safety is Safety.SILENT:
+            if safety is Safety.SILENT or (row.case_id is not None and not await reachable(tx, row.case_id)):
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.SHELVED)
             elif safety is Safety.BORROWED and row.case_id is not None:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
@@ -178,13 +180,20 @@ class Sends:
         if left > 0:
             raise Later(left + 1)
 
-    async def _take_back(self, task: Task) -> None:
+    @staticmethod
+    async def _move(tx: Tx, row: SendingRow, state: SendingState, *, keep: bool = False) -> None:
+        """What became of a text that was on its way. Of an answer to who asked meanwhile to be let go, nothing is kept."""
+        await tx.move_sending(row.id, SendingState.SENDING, state, keep=keep)
+        if row.case_id is not None and not await reachable(tx, row.case_id):
+            await tx.shelve_waiting(row.case_id, due=True)
+
+    async def _take_back(self, claim: Claim) -> None:
         async with self.store.begin() as tx:
-            await tx.move_sending(task.ref, SendingState.SENDING, SendingState.DUE)
+            await self._move(tx, claim.row, SendingState.DUE)
 
     async def _sent(self, task: Task, claim: Claim, sender: Sender, sent: Sent) -> None:
         async with self.store.begin() as tx:
-            await tx.move_sending(task.ref, SendingState.SENDING, SendingState.SENT, keep=sender.receipts)
+            await self._move(tx, claim.row, SendingState.SENT, keep=sender.receipts)
             for ref in sent.refs:
                 noted = await self.erasures.note(tx, claim.thread, claim.outgoing.channel, claim.outgoing.address, ref)
                 if noted is not None and sender.erasing is Erasing.SEALED:
@@ -194,9 +203,9 @@ class Sends:
     async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:
         """An answer that the provider takes only after the source has written again waits for that."""
         waits = why is Unsent.CLOSED and claim.row.case_id is not None
-        await self._end(task, SendingState.WAITING if waits else SendingState.SHELVED)
+        await self._end(task, claim, SendingState.WAITING if waits else SendingState.SHELVED)
 
-    async def _end(self, task: Task, state: SendingState) -> None:
+    async def _end(self, task: Task, claim: Claim, state: SendingState) -> None:
         async with self.store.begin() as tx:
-            await tx.move_sending(task.ref, SendingState.SENDING, state)
+            await self._move(tx, claim.row, state)
             await tx.done(task)

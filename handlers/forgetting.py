@@ -21,12 +21,22 @@ async def let_go(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow, case_
     """
     if not await drop(tx, keys, thread, row):
         return False
+    await cut_off(tx, keys, case_id, hour)
+    return True
+
+
+async def cut_off(tx: Tx, keys: WorkerKeys, case_id: str, hour: int) -> None:
+    """No answer can reach the source any more, not even one that is due."""
     for envelope in await tx.envelopes(case_id):
         if envelope.part is Part.CONTACT:
             await tx.log(worker_leaf(keys, Entry(hour, EntryKind.FORGET, case_id, envelope.sha256, "")))
     await tx.drop_contacts(case_id)
-    await tx.shelve_waiting(case_id)
-    return True
+    await tx.shelve_waiting(case_id, due=True)
+
+
+async def reachable(tx: Tx, case_id: str) -> bool:
+    """Whether the source of a sealed case left a way back, and did not take it away."""
+    return any(envelope.part is Part.CONTACT for envelope in await tx.envelopes(case_id))
 
 
 async def drop(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow) -> bool:

@@ -102,8 +102,8 @@ class Tx(Protocol):
         ...
 
     async def release_waiting(self, case_id: str, due: int) -> int: ...
-    async def shelve_waiting(self, case_id: str) -> None:
-        """Answers that nobody came for: shelved, and emptied of text and address."""
+    async def shelve_waiting(self, case_id: str, *, due: bool = False) -> None:
+        """Answers that nobody came for: shelved, and emptied of text and address. `due`: those that were about to leave, too."""
         ...
 
     async def drop_contacts(self, case_id: str) -> int:

@@ -17,7 +17,7 @@ from handlers.crowds import CrowdMoved, Crowds
 from handlers.erasing import Erasures
 from handlers.facts import place_known
 from handlers.floods import fingerprint, own_words
-from handlers.forgetting import drop, let_go
+from handlers.forgetting import cut_off, drop, let_go
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Member, Vetters, members, spellings
@@ -93,9 +93,11 @@ class Talk:
         raise Later(EARLIER_MS)
 
     async def _turn(self, task: Task, row: InboundRow, message: Inbound, tag: str, found: Sequence[Member]) -> None:
-        stored, thread = await self._remembered(tag)
+        stored, thread, unsaid = await self._remembered(tag)
         now = self.clock.now_ms()
         aside = message.form is Form.EDITED or now - int(message.written.timestamp() * 1000) > LATE_MS
+        if unsaid and not aside:  # what is aside stops no text of ours: that leaves, and the next message answers it
+            thread = replace(thread, state=overtaken(thread.state))
         asked = None if aside or message.control is not None else pending(thread.state, now)
         understood = await self.understanding.quick(message.text, thread.state.language or None, asked, spellings(found))  # (2)
         known = place_known([understood.assessment], self.atlas)
@@ -112,15 +114,13 @@ class Talk:
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
             reached(Point.CONVERSED)
 
-    async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread]:
-        """A text of ours that has not left yet was never seen: its question is not the one that this message answers."""
+    async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread, bool]:
+        """And whether our last text has not left yet. It was never seen: its question is not the one that this message answers."""
         async with self.store.begin() as tx:
             stored = await tx.thread(tag)
             thread = read_thread(self.keys, stored)
             last = None if thread.last_sending is None else await tx.sending(thread.last_sending)
-        if last is not None and last.state is SendingState.DUE:
-            thread = replace(thread, state=overtaken(thread.state))
-        return stored, thread
+        return stored, thread, last is not None and last.state is SendingState.DUE
 
     async def _commit(
         self,
@@ -200,7 +200,7 @@ class Talk:
 
     async def _forget(self, task: Task, row: InboundRow, message: Inbound, tag: str, _: Sequence[Member]) -> None:
         """The source asks to be let go. What he told is sealed first, without a way back to him; nothing is said any more."""
-        stored, thread = await self._remembered(tag)
+        stored, thread, _ = await self._remembered(tag)
         now = self.clock.now_ms()
         async with self.store.begin() as tx:
             if not await tx.attach(row.id, tag):
@@ -223,6 +223,7 @@ class Talk:
             await tx.drop_inbound([waiting.id for waiting in unsealed])
             done = await drop(tx, self.keys, thread, stored)
         else:
+            await cut_off(tx, self.keys, stored.case_id, now // HOUR_MS)
             done = await tx.save_thread(replace(thread, last_sending=None, forgotten=True).sealed(self.keys, stored))
             await tx.enqueue(TaskKind.SEAL, stored.case_id, now)
         if not done:

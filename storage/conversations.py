@@ -118,11 +118,11 @@ class ConversationPart(TxPart):
             update(tables.sending).where(column.id == id, column.state == old).values(values | {"thread": None})
         )
 
-    async def shelve_waiting(self, case_id: str) -> None:
+    async def shelve_waiting(self, case_id: str, *, due: bool = False) -> None:
         """Also what may not have arrived: nobody will ask for it. A receipt that never came is waited for no longer."""
         column = tables.sending.c
         theirs = update(tables.sending).where(column.case_id == case_id)
-        left = theirs.where(column.state.in_((SendingState.WAITING, SendingState.UNKNOWN)))
+        left = theirs.where(column.state.in_((SendingState.WAITING, SendingState.UNKNOWN, *([SendingState.DUE] if due else ()))))
         await self._transaction.run(left.values(state=SendingState.SHELVED, sealed=b""))
         await self._transaction.run(theirs.where(column.state == SendingState.SENT, column.sealed != b"").values(sealed=b""))
 

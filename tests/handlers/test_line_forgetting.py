@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
-from sealing.rows import TaskKind
-from tests.handlers.test_line_channels import message, rows
-from tests.handlers.test_line_reading import TIP, opened_case
-from tests.line import TestLine, fresh_line
+from handlers.ports import MaybeSent, NotSent, Sent, Unsent, Wait
+from sealing.rows import SendingState, TaskKind
+from storage import tables
+from tests.handlers.test_line_channels import Provider, heard, message, rows, sending_states
+from tests.handlers.test_line_reading import PHONE, TIP, answer, answer_to, opened_case
+from tests.line import Outbox, TestLine, fresh_line
 from triage.language import Translation
 from triage.sensitive import Sensitive
 from triage.tip import Control
@@ -58,7 +61,7 @@ async def test_who_writes_again_while_what_he_told_before_forget_is_sealed_is_no
     task = await one.queue.claim([TaskKind.SEAL])
     assert task is not None
     translator.until, translator.asked = asyncio.Event(), asyncio.Event()
-    sealing = asyncio.create_task(seal(task))
+    sealing = asyncio.ensure_future(seal(task))
     await translator.asked.wait()
     await one.take(message(one, AGAIN))
     translator.until.set()
@@ -69,3 +72,72 @@ async def test_who_writes_again_while_what_he_told_before_forget_is_sealed_is_no
     texts = [part["text"] for case in await one.cases() for part in await one.read(case, identity) if part["kind"] == "message"]
     assert texts == [TIP, MORE, AGAIN]
     assert await rows(one, "inbound") == 0
+
+
+@pytest.mark.claim("T33")
+async def test_an_answer_that_the_provider_put_off_does_not_leave_after_forget(one: TestLine) -> None:
+    case_id, person, identity = await opened_case(one)
+    Provider(one).waits[PHONE] = 60_000
+    one.outbox.sent.clear()
+    await answer(one, case_id, person, identity, "We read it.")
+    await one.take(message(one, "", control=Control.FORGET))
+    assert SendingState.DUE not in await sending_states(one)
+    await one.later(120)
+    assert one.outbox.sent == []
+
+
+@dataclass
+class SlowProvider(Outbox):
+    """Has a text in hand until `go_on`."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    then: Exception | Unsent | None = None
+
+    async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:
+        self.asked.set()
+        await self.go_on.wait()
+        met, self.then = self.then, None
+        if isinstance(met, Exception):
+            raise met
+        return await super().send(address, text, cause) if met is None else met
+
+
+def slow(line: TestLine, then: Exception | Unsent | None = None) -> SlowProvider:
+    made = SlowProvider(line.outbox.sent, line.outbox.erased, then=then)
+    line.outbox.send = made.send  # type: ignore[method-assign]
+    line.outbox.sent.clear()
+    return made
+
+
+@pytest.mark.claim("T33")
+@pytest.mark.parametrize("then", [Wait(1_000), NotSent(), MaybeSent(), Unsent.CLOSED], ids=["wait", "not_sent", "maybe", "closed"])
+async def test_an_answer_that_was_in_hand_at_forget_is_not_tried_again_nor_kept(one: TestLine, then: Exception | Unsent) -> None:
+    case_id, person, identity = await opened_case(one)
+    provider = slow(one, then)
+    answering = asyncio.create_task(answer(one, case_id, person, identity, "We read it."))
+    await provider.asked.wait()
+    await one.take(message(one, "", control=Control.FORGET))
+    provider.go_on.set()
+    await asyncio.gather(answering, return_exceptions=True)
+    await one.later(600)
+    assert one.outbox.sent == []
+    async with one.database.begin(reading=True) as transaction:
+        kept = await transaction.run(select(tables.sending.c.state, tables.sending.c.sealed).where(tables.sending.c.case_id == case_id))
+    assert [tuple(row) for row in kept] == [(SendingState.SHELVED, b"")]
+
+
+@pytest.mark.claim("T33")
+async def test_no_answer_is_taken_after_forget_while_what_was_told_waits_to_be_sealed(one: TestLine) -> None:
+    case_id, person, identity = await opened_case(one)
+    parts = await one.read(case_id, identity)
+    seal = one.handlers.pop(TaskKind.SEAL)
+    await one.take(message(one, MORE))
+    await one.later(4)
+    await one.take(message(one, "", control=Control.FORGET))
+    one.outbox.sent.clear()
+    assert (await answer_to(one, case_id, person, parts, "We read it."))["result"] == "refused"
+    one.handlers[TaskKind.SEAL] = seal
+    await one.later(10)
+    assert one.outbox.sent == []
+    assert {table: await rows(one, table) for table in ("inbound", "thread")} == {"inbound": 0, "thread": 0}
