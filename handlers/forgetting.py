@@ -5,7 +5,7 @@ The one deletion before the purge (DATA.md): each contact envelope that goes is 
 
 from __future__ import annotations
 
-from handlers.memory import Safety
+from handlers.memory import Safety, State
 from handlers.parts import worker_leaf
 from handlers.ports import Tx
 from handlers.thread import Thread, silent_mark
@@ -37,6 +37,14 @@ async def cut_off(tx: Tx, keys: WorkerKeys, case_id: str, hour: int) -> None:
 async def reachable(tx: Tx, case_id: str) -> bool:
     """Whether the source of a sealed case left a way back, and did not take it away."""
     return any(envelope.part is Part.CONTACT for envelope in await tx.envelopes(case_id))
+
+
+def emptied(thread: Thread) -> Thread:
+    """What a sealing still needs of a conversation that is over: whoever writes meanwhile is met as a stranger, or with silence."""
+    old = thread.state
+    safety = Safety.SILENT if old.safety is Safety.SILENT else Safety.UNKNOWN
+    state = State(language=old.language, alphabet=old.alphabet, today=old.today, safety=safety)
+    return Thread(state, thread.asked, forgotten=True, crowd=thread.crowd, left=thread.left)
 
 
 async def drop(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow) -> bool:

@@ -17,7 +17,7 @@ from handlers.crowds import CrowdMoved, Crowds
 from handlers.erasing import Erasures
 from handlers.facts import place_known
 from handlers.floods import fingerprint, own_words
-from handlers.forgetting import cut_off, drop, let_go
+from handlers.forgetting import cut_off, drop, emptied, let_go
 from handlers.memory import Safety, State
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.roster import Member, Vetters, members, spellings
@@ -224,7 +224,7 @@ class Talk:
             done = await drop(tx, self.keys, thread, stored)
         else:
             await cut_off(tx, self.keys, stored.case_id, now // HOUR_MS)
-            done = await tx.save_thread(replace(thread, last_sending=None, forgotten=True).sealed(self.keys, stored))
+            done = await tx.save_thread(emptied(thread).sealed(self.keys, stored))
             await tx.enqueue(TaskKind.SEAL, stored.case_id, now)
         if not done:
             raise ThreadMoved

@@ -141,3 +141,15 @@ async def test_no_answer_is_taken_after_forget_while_what_was_told_waits_to_be_s
     await one.later(10)
     assert one.outbox.sent == []
     assert {table: await rows(one, table) for table in ("inbound", "thread")} == {"inbound": 0, "thread": 0}
+
+
+@pytest.mark.claim("T33")
+async def test_while_a_forgotten_tip_is_held_whoever_writes_is_met_as_a_stranger(one: TestLine) -> None:
+    await one.take(message(one, "hola", phone="+999 100 0009"))
+    stranger = await heard(one)
+    del one.handlers[TaskKind.SEAL]
+    await one.take(message(one, TIP))
+    await heard(one)
+    await one.take(message(one, "", control=Control.FORGET))
+    await one.take(message(one, "hola"))
+    assert await heard(one) == stranger
