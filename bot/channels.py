@@ -148,6 +148,8 @@ def told_of(channels: Channels, *, web: bool) -> dict[str, object]:
 def channels_of(told: Mapping[str, object]) -> Channels:
     """What `told_of` told. KeyError, ValueError or TypeError when it is not that."""
     twilio, telegram, gateway = (told[name] for name in ("twilio", "telegram", "gateway"))
+    if not all(part is None or isinstance(part, list) for part in (twilio, telegram, gateway)):
+        raise TypeError
     made = Channels()
     if isinstance(twilio, list):
         sid, secret, number, url, whatsapp = twilio

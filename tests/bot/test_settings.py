@@ -303,7 +303,14 @@ def test_practice_reaches_a_child() -> None:
 
 def test_a_child_takes_nothing_else() -> None:
     told = to_child(good(ENV), Role.WORKER)
-    for broken in ({}, told | {"port": "canary"}, told | {"slots": "canary"}, told | {"mode": "canary"}, told | {"twilio": {}}):
+    for broken in (
+        {},
+        told | {"port": "canary"},
+        told | {"slots": "canary"},
+        told | {"mode": "canary"},
+        told | {"channels": {}},
+        told | {"channels": {"twilio": {}, "telegram": None, "gateway": None}},
+    ):
         with pytest.raises(SettingsError) as caught:
             from_child(broken)
         assert "canary" not in str(caught.value)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy.exc import NoResultFound
 
-from sealing.rows import StorageDown, Task, TaskKind
+from sealing.rows import Later, StorageDown, Task, TaskKind
 from storage import tables
 from storage.engine import Database
 from storage.queue import LEASE_MS, SqlQueue, _Claim, retry_delay
@@ -199,9 +199,9 @@ async def test_stop_lets_the_task_in_hand_finish(database: Database, clock: SetC
         entered.set()
         await go.wait()
 
-    await enqueue(database, clock.now, "a", "b")
+    await enqueue(database, clock.now, "a", "b", kind=TaskKind.OFFER)
     stop = asyncio.Event()
-    running = asyncio.create_task(SqlQueue(database, clock).run({TaskKind.SEND: handler}, stop))
+    running = asyncio.create_task(SqlQueue(database, clock).run({TaskKind.OFFER: handler}, stop))
     await entered.wait()
     stop.set()
     await asyncio.sleep(0.05)
@@ -236,7 +236,7 @@ async def test_the_queue_outlives_a_database_that_goes_away(database: Database, 
         handled.append(task.ref)
         flaky.away = len(handled) == 1
 
-    await enqueue(database, clock.now, "a")
+    await enqueue(database, clock.now, "a", kind=TaskKind.OFFER)
     running = Running(flaky, clock)
 
     async def done() -> bool:
@@ -245,9 +245,45 @@ async def test_the_queue_outlives_a_database_that_goes_away(database: Database, 
             clock.now += LEASE_MS
         return await _empty(database)
 
-    await running.during({TaskKind.SEND: handler}, done)
+    await running.during({TaskKind.OFFER: handler}, done)
     assert handled == ["a", "a"]
-    assert ("storage_down", TaskKind.SEND) in running.events
+    assert ("storage_down", TaskKind.OFFER) in running.events
+
+
+@pytest.mark.asyncio
+async def test_a_text_that_hangs_holds_up_no_other(database: Database, clock: SetClock) -> None:
+    sent, go = list[str](), asyncio.Event()
+
+    async def handler(task: Task) -> None:
+        if task.ref == "a":
+            await go.wait()
+        sent.append(task.ref)
+        go.set()
+
+    await enqueue(database, clock.now, "a", "b")
+    await Running(database, clock).during({TaskKind.SEND: handler}, lambda: _empty(database))
+    assert sent == ["b", "a"]
+
+
+@pytest.mark.asyncio
+async def test_later_is_no_failure(database: Database, clock: SetClock) -> None:
+    running, tried = Running(database, clock), list[int]()
+
+    async def handler(task: Task) -> None:
+        tried.append(task.attempts)
+        if len(tried) < 3:
+            clock.now += 100
+            raise Later(100)
+
+    await enqueue(database, clock.now, "a", kind=TaskKind.OFFER)
+    await running.during({TaskKind.OFFER: handler}, lambda: _advance(database, clock))
+    assert tried == [1, 1, 1]
+    assert running.events == []
+
+
+async def _advance(database: Database, clock: SetClock) -> bool:
+    clock.now += 20
+    return await _empty(database)
 
 
 @pytest.mark.asyncio
