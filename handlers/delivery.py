@@ -89,11 +89,12 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to."""
+    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to. `known`: there was a conversation with it."""
 
     row: SendingRow
     outgoing: Outgoing
     thread: str
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +158,14 @@ class Sends:
         tag = await asyncio.to_thread(self.keys.index_tag, outgoing.channel, outgoing.address.reveal())
         self._heed_pause(tag)
         async with self.store.begin() as tx:
-            safety = read_thread(self.keys, await tx.thread(tag)).state.safety
+            stored = await tx.thread(tag)
+            safety = read_thread(self.keys, stored).state.safety
             if safety is Safety.SILENT or (row.case_id is not None and not await reachable(tx, row.case_id)):
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.SHELVED)
             elif safety is Safety.BORROWED and row.case_id is not None:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
             elif await tx.claim_sending(row.id, tag):
-                return Claim(row, outgoing, tag)
+                return Claim(row, outgoing, tag, stored is not None)
             elif (again := await tx.sending(row.id)) is not None and again.state is SendingState.DUE:
                 raise Later(IN_FLIGHT_MS)
             await tx.done(task)
@@ -194,10 +196,14 @@ class Sends:
     async def _sent(self, task: Task, claim: Claim, sender: Sender, sent: Sent) -> None:
         async with self.store.begin() as tx:
             await self._move(tx, claim.row, SendingState.SENT, keep=sender.receipts)
+            stored = await tx.thread(claim.thread) if claim.known else None
+            over = claim.known and (stored is None or read_thread(self.keys, stored).forgotten)  # while it was in the provider's hands
             for ref in sent.refs:
                 noted = await self.erasures.note(tx, claim.thread, claim.outgoing.channel, claim.outgoing.address, ref)
-                if noted is not None and sender.erasing is Erasing.SEALED:
-                    await tx.enqueue(TaskKind.ERASE, noted, self.clock.now_ms() + OURS_AFTER_MS)
+                if noted is not None and (over or sender.erasing is Erasing.SEALED):
+                    await tx.enqueue(
+                        TaskKind.ERASE, noted, self.clock.now_ms() + (OURS_AFTER_MS if sender.erasing is Erasing.SEALED else 0)
+                    )
             await tx.done(task)
 
     async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:

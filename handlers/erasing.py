@@ -49,6 +49,13 @@ class Erasures:
         if channel in self.senders and self.senders[channel].erasing is Erasing.SEALED:
             await tx.erase_all(thread, self.clock.now_ms())
 
+    async def over(self, tx: Tx, thread: str) -> None:
+        """The conversation ended, and nobody asked for anything: an answer of the last days may not have been read yet. Where providers
+        delete what is older, that is asked for now, and the rest when it is."""
+        now = self.clock.now_ms()
+        await tx.erase_all(thread, now + KEPT_DAYS * DAY_MS)
+        await tx.erase_all(thread, now, before_day=now // DAY_MS - KEPT_DAYS + 1)
+
     async def erase(self, task: Task) -> None:
         """The ERASE task: `ref` = erasure id. Raises NotSent, so that the queue tries again later."""
         async with self.store.begin() as tx:

@@ -242,7 +242,7 @@ class Talk:
                 await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, _forget_at(self.clock.now_ms()))
             elif row is not None:
                 await tx.drop_inbound([waiting.id for waiting in unsealed])
-                await tx.erase_all(row.tag, self.clock.now_ms())
+                await self.erasures.over(tx, row.tag)
                 if row.case_id is not None:
                     await tx.shelve_waiting(row.case_id)
                 if not await drop(tx, self.keys, read_thread(self.keys, row), row):

@@ -34,10 +34,11 @@ class ErasurePart(TxPart):
         column = tables.erasure.c
         await self._transaction.run(delete(tables.erasure).where(column.thread == thread, column.day < before_day))
 
-    async def erase_all(self, thread: str, due: int) -> None:
+    async def erase_all(self, thread: str, due: int, *, before_day: int | None = None) -> None:
         """`due` in ms."""
-        found = select(tables.erasure.c.id).where(tables.erasure.c.thread == thread).order_by(tables.erasure.c.id)
-        ids = list((await self._transaction.run(found)).scalars())
+        column = tables.erasure.c
+        found = select(column.id).where(column.thread == thread).order_by(column.id)
+        ids = list((await self._transaction.run(found if before_day is None else found.where(column.day < before_day))).scalars())
         if ids:
             await add_tasks(self._transaction, TaskKind.ERASE, ids, due, TaskIds().take(due, len(ids)))
 

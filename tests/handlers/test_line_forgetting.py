@@ -153,3 +153,32 @@ async def test_while_a_forgotten_tip_is_held_whoever_writes_is_met_as_a_stranger
     await one.take(message(one, "", control=Control.FORGET))
     await one.take(message(one, "hola"))
     assert await heard(one) == stranger
+
+
+@pytest.mark.claim("T33")
+async def test_a_text_of_ours_that_was_in_hand_at_forget_is_deleted_at_the_provider_too(one: TestLine) -> None:
+    await one.take(message(one, "hola"))
+    provider = slow(one)
+    sending = asyncio.create_task(one.later(3.1))
+    await provider.asked.wait()
+    await one.take(message(one, "", control=Control.FORGET))
+    provider.go_on.set()
+    await sending
+    await one.run()
+    assert len(one.outbox.sent) == 1
+    assert len(one.outbox.erased) == 3, "theirs, the command, and ours"
+    assert await rows(one, "erasure") == 0
+
+
+async def test_an_answer_is_not_deleted_from_the_sources_chat_because_he_was_silent_for_days(one: TestLine) -> None:
+    case_id, person, identity = await opened_case(one)
+    await one.later(80 * 3600)
+    one.outbox.erased.clear()
+    sent = len(one.outbox.sent)
+    assert (await answer(one, case_id, person, identity, "We read it."))["result"] == "answered"
+    assert len(one.outbox.sent) == sent + 1
+    await one.later(24 * 3600)
+    assert await rows(one, "thread") == 0
+    assert f"out{sent + 1}" not in {ref for _, ref in one.outbox.erased}
+    await one.later(3 * 86_400)
+    assert await rows(one, "erasure") == 0, "too old to be deleted there: forgotten here"
