@@ -156,9 +156,13 @@ class Scene:
             return int((await transaction.run(select(func.count()).select_from(table))).scalar_one())
 
     async def finish(self) -> None:
-        """Processes that nobody kills take what the providers hold, seal it, offer it, answer, and have it erased."""
+        """A worker that nobody kills does all that is left."""
         await self.falls_due()
         self.running.start(Role.WORKER)
+        await self.until_done()
+
+    async def until_done(self) -> None:
+        """What the providers hold is taken, sealed, offered and answered."""
 
         async def done() -> bool:
             return await self.rows(tables.seen) >= len(self.tips) and not await self.tasks(NOW - {TaskKind.ERASE})
