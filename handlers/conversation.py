@@ -153,6 +153,7 @@ def _belongs(state: State, message: Message, asked: Asked | None) -> bool:
 
 
 def _learn(state: State, heard: Heard, message: Message, belongs: bool, now_ms: int) -> State:
+    """What is aside opens and prolongs no sitting: whoever has the phone now did not write it now."""
     found = heard.assessment
     danger = state.danger or found.urgency is Urgency.DANGER_NOW
     answered = held(heard)
@@ -169,12 +170,12 @@ def _learn(state: State, heard: Heard, message: Message, belongs: bool, now_ms: 
         answered=state.answered | answered,
         unanswered=state.unanswered + 1,
         tip=state.tip or belongs,
-        told=state.told or belongs,
-        spoken=state.spoken or (belongs and message.spoken),
+        told=state.told or (belongs and not heard.aside),
+        spoken=state.spoken or (belongs and message.spoken and not heard.aside),
         place_known=state.place_known or Asked.PLACE in answered,
         today=True if Asked.TODAY in answered else state.today,
         first_ms=state.first_ms if state.turns else now_ms,
-        last_ms=max(state.last_ms, now_ms),
+        last_ms=state.last_ms if heard.aside else max(state.last_ms, now_ms),
     )
 
 

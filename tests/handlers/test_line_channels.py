@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+from handlers.memory import Safety
 from handlers.ports import NotSent, Sent, Unsent, Wait
+from handlers.thread import read_thread
 from sealing import plaintexts
 from sealing.custody import EntryKind
 from sealing.rows import Accepted, CaseState, Part, Receipt, SendingState
@@ -98,6 +100,36 @@ async def test_an_edited_message_joins_the_tip_and_answers_no_question(one: Test
     told = [(part["text"], part.get("form")) for part in await one.read(case_id, identity) if part["kind"] == "message"]
     assert [form for _, form in told] == [None, "edited", None]
     assert "la policía" in str(told[1][0])
+
+
+@pytest.mark.claim("T19")
+async def test_a_word_mended_before_our_question_left_takes_no_answer_from_it(one: TestLine) -> None:
+    """Once the edit made us forget the question that left all the same, and "3, borrowed" was not heard."""
+    plea = "Me tienen encerrada en una casa en Peñalta"
+    await one.take(message(one, plea))
+    await one.take(message(one, plea + ".", form=Form.EDITED))
+    (question,) = await heard(one)
+    await one.take(message(one, "3"))
+    async with one.store.begin() as tx:
+        thread = read_thread(one.keys, await tx.thread(one.keys.index_tag(CHANNEL, PHONE)))
+    assert thread.state.safety is Safety.BORROWED
+    assert await heard(one) != [question]
+
+
+@pytest.mark.claim("T19")
+@pytest.mark.parametrize("late", [False, True])
+async def test_who_mends_an_old_message_is_met_like_a_stranger_all_the_same(one: TestLine, late: bool) -> None:
+    """Neither an edit nor a message that took hours brings the sitting back for whoever has the phone now."""
+    plea = "Me tienen encerrada en una casa en Peñalta, el lee mi telefono"
+    await one.take(message(one, plea))
+    await heard(one)
+    written = datetime.fromtimestamp(one.clock.now / 1000, UTC)
+    await one.later(3 * 3600)
+    await one.take(message(one, plea + ".", **({"sent": written} if late else {"form": Form.EDITED})))
+    await one.take(message(one, "hola"))
+    greeted = await heard(one)
+    await one.take(message(one, "hola", phone="+999 100 0042"))
+    assert greeted == await heard(one)
 
 
 async def test_a_forwarded_message_and_its_pictures_are_marked_for_the_reader(one: TestLine) -> None:
@@ -286,3 +318,14 @@ async def test_a_provider_that_is_down_for_a_day_gets_the_answer_once_and_no_sta
     assert [text for _, text in one.outbox.sent if "We read it." in text] != []
     assert len(one.outbox.sent) == 1
     assert await one.take(message(one, "otra vez", provider_id="again")) is Accepted.NEW
+
+
+@pytest.mark.parametrize("told", [0, -5_000, 10**15])
+async def test_a_provider_that_names_no_sensible_pause_is_asked_again_within_the_hour_and_not_at_once(one: TestLine, told: int) -> None:
+    provider = Provider(one)
+    provider.waits[PHONE] = told
+    await one.take(message(one, "hola"))
+    await one.later(3.1)
+    assert len(provider.tried) == 1
+    await one.later(3601)
+    assert len(provider.tried) == 2
