@@ -165,11 +165,12 @@ class NotSent(Exception):
 
 
 class Wait(NotSent):
-    """The provider says: not before `delay_ms` from now, to this address."""
+    """The provider says: not before `delay_ms` from now, to this address. No provider is believed less than a second or more than an hour:
+    it would be asked without end, or never again."""
 
     def __init__(self, delay_ms: int) -> None:
         super().__init__()
-        self.delay_ms = delay_ms
+        self.delay_ms = max(1_000, min(delay_ms, 3_600_000))
 
 
 class MaybeSent(Exception):

@@ -322,10 +322,10 @@ async def test_a_provider_that_is_down_for_a_day_gets_the_answer_once_and_no_sta
 
 @pytest.mark.parametrize("told", [0, -5_000, 10**15])
 async def test_a_provider_that_names_no_sensible_pause_is_asked_again_within_the_hour_and_not_at_once(one: TestLine, told: int) -> None:
+    case_id, person, identity = await opened_case(one)
     provider = Provider(one)
     provider.waits[PHONE] = told
-    await one.take(message(one, "hola"))
-    await one.later(3.1)
+    await answer(one, case_id, person, identity, "We read it.")
     assert len(provider.tried) == 1
     await one.later(3601)
     assert len(provider.tried) == 2
