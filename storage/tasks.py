@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
-from sqlalchemy import and_, delete, update
+from sqlalchemy import Executable, and_, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sealing.rows import Task, TaskKind
 from storage import tables
@@ -44,15 +46,20 @@ async def add_tasks(
 ) -> None:
     """One task per ref, due at `due`, or `later[ref]` ms after that. Where (kind, ref) has one already, that takes the new due and the next
     rev; its lease stays: one run at a time."""
-    insert = transaction.insert(tables.task)
     fresh = {"kind": kind, "lease": 0, "attempts": 0, "rev": 0}
     rows = [fresh | {"id": task_id, "ref": ref, "due": due + (later or {}).get(ref, 0)} for task_id, ref in zip(ids, refs, strict=True)]
-    statement = insert.on_conflict_do_update(
+    await transaction.run(_put(transaction.postgres), rows)
+    transaction.wakes = True
+
+
+@cache
+def _put(postgres: bool) -> Executable:
+    """Built once for each engine: every accepted message needs it."""
+    insert = (postgresql if postgres else sqlite).insert(tables.task)
+    return insert.on_conflict_do_update(
         index_elements=[tables.task.c.kind, tables.task.c.ref],
         set_={"due": insert.excluded.due, "rev": tables.task.c.rev + 1},
     )
-    await transaction.run(statement, rows)
-    transaction.wakes = True
 
 
 class TaskPart(TxPart):
