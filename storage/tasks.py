@@ -55,7 +55,7 @@ async def add_tasks(
 @cache
 def _put(postgres: bool) -> Executable:
     """Built once for each engine: every accepted message needs it."""
-    insert = (postgresql if postgres else sqlite).insert(tables.task)
+    insert = postgresql.insert(tables.task) if postgres else sqlite.insert(tables.task)
     return insert.on_conflict_do_update(
         index_elements=[tables.task.c.kind, tables.task.c.ref],
         set_={"due": insert.excluded.due, "rev": tables.task.c.rev + 1},
