@@ -26,8 +26,8 @@ from sealing.plaintexts import Outgoing
 from sealing.points import Point, reached
 from sealing.rows import GrantRow, GrantState, Later, Purpose, SendingRow, SendingState, Task, TaskKind
 
-MOST_TRIES = 9
-"""With the queue's pauses (1 s doubling to 10 min) about a quarter of an hour."""
+LATE_MS = 15 * 60_000
+"""A question of ours that is later than this may meet another person on that phone."""
 IN_FLIGHT_MS = 500
 """When to look again after another text to the same address was on its way."""
 
@@ -128,10 +128,6 @@ class Sends:
             await self._take_back(claim)
             raise Later(wait.delay_ms) from None
         except NotSent:
-            if claim.row.case_id is None and task.attempts > MOST_TRIES:
-                # A question of ours that is late by a quarter of an hour may meet another person on that phone.
-                await self._end(task, claim, SendingState.SHELVED)
-                return
             await self._take_back(claim)
             raise
         except MaybeSent:
@@ -152,19 +148,21 @@ class Sends:
             return None
 
     async def _claim(self, task: Task, row: SendingRow) -> Claim | None:
-        """Asks the conversation and the case, as they are now, before anything leaves: nothing after 9, no answer to a phone that was
-        borrowed since, or to who asked to be let go."""
+        """Asks the conversation and the case, as they are now, before anything leaves: nothing stale, nothing after 9, no answer to
+        a phone that was borrowed since, or to who asked to be let go."""
         outgoing = plaintexts.read_outgoing(self.keys.open(Purpose.DELIVERY, row.epoch, row.sealed))
         tag = await asyncio.to_thread(self.keys.index_tag, outgoing.channel, outgoing.address.reveal())
         self._heed_pause(tag)
         async with self.store.begin() as tx:
             stored = await tx.thread(tag)
             safety = read_thread(self.keys, stored).state.safety
-            if safety is Safety.SILENT or (row.case_id is not None and not await reachable(tx, row.case_id)):
+            late = 0 < outgoing.due < self.clock.now_ms() - LATE_MS
+            if late or safety is Safety.SILENT or (row.case_id is not None and not await reachable(tx, row.case_id)):
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.SHELVED)
             elif safety is Safety.BORROWED and row.case_id is not None:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
             elif await tx.claim_sending(row.id, tag):
+                self._heed_pause(tag)  # told while we waited for the claim: what raises here takes it back
                 return Claim(row, outgoing, tag, stored is not None)
             elif (again := await tx.sending(row.id)) is not None and again.state is SendingState.DUE:
                 raise Later(IN_FLIGHT_MS)

@@ -187,12 +187,13 @@ class Talk:
         if not turn.say:
             return None
         text = "\n".join(self._say(say, thread.state) for say in turn.say)
-        plaintext = plaintexts.outgoing(Outgoing(message.channel, message.address, Sensitive(text)))
+        now = self.clock.now_ms()
+        due = min(int(message.received.timestamp() * 1000), now) + ANSWER_AFTER_MS  # a clock that was set back delays no answer
+        plaintext = plaintexts.outgoing(Outgoing(message.channel, message.address, Sensitive(text), max(due, now)))
         epoch, sealed = self.keys.seal(Purpose.DELIVERY, plaintext)
         sending = self.keys.sending_id(f"turn\0{row.id}")
         if await tx.add_sending(SendingRow(sending, None, SendingState.DUE, epoch, sealed)):
-            received = min(int(message.received.timestamp() * 1000), self.clock.now_ms())  # a clock that was set back delays no answer
-            await tx.enqueue(TaskKind.SEND, sending, received + ANSWER_AFTER_MS)
+            await tx.enqueue(TaskKind.SEND, sending, due)
         return sending
 
     def _say(self, say: Say, state: State) -> str:

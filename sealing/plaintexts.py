@@ -30,11 +30,12 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One text about to leave."""
+    """One text about to leave. `due`: ms, when a text of ours was to leave; 0 = it has no time after which it is stale."""
 
     channel: str
     address: Sensitive[str]
     text: Sensitive[str]
+    due: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +242,14 @@ def read_codes(plaintext: bytes) -> dict[str, list[str]]:
 
 def outgoing(value: Outgoing) -> bytes:
     fields = {"channel": value.channel, "address": value.address.reveal(), "text": value.text.reveal()}
-    return padded_json({"v": 1, "kind": "outgoing", **fields})
+    return padded_json({"v": 1, "kind": "outgoing", **fields, **({"due": value.due} if value.due else {})})
 
 
 def read_outgoing(plaintext: bytes) -> Outgoing:
     """Raises OpenError."""
     fields = read_json(plaintext, "outgoing")
-    return Outgoing(str(fields.get("channel", "")), Sensitive(str(fields.get("address", ""))), Sensitive(str(fields.get("text", ""))))
+    address, text, due = Sensitive(str(fields.get("address", ""))), Sensitive(str(fields.get("text", ""))), fields.get("due", 0)
+    return Outgoing(str(fields.get("channel", "")), address, text, due if isinstance(due, int) else 0)
 
 
 def erasure(value: Erasure) -> bytes:

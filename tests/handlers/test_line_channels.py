@@ -329,3 +329,17 @@ async def test_a_provider_that_names_no_sensible_pause_is_asked_again_within_the
     assert len(provider.tried) == 1
     await one.later(3601)
     assert len(provider.tried) == 2
+
+
+@pytest.mark.parametrize("why", ["the provider says wait, for ever", "the worker was dead"])
+async def test_a_text_of_ours_never_meets_whoever_holds_the_phone_hours_later(one: TestLine, why: str) -> None:
+    provider = Provider(one)
+    await one.take(message(one, TIP))
+    if "wait" in why:
+        for _ in range(100):
+            provider.waits[PHONE] = 10_000
+            await one.later(10)
+        provider.waits.clear()
+    await one.later(2 * 3600)
+    assert one.outbox.sent == []
+    assert await sending_states(one) == [SendingState.SHELVED]
