@@ -51,7 +51,7 @@ class Acceptor:
         reached(Point.SEALED)
         tag = self.keys.dedupe_tag(message.channel, message.provider_id)
         now, lane = self.clock.now_ms(), self.lanes.of(message)
-        row = SealedInbound(self.entropy.draw(16).hex(), tag, epoch, sealed, now // DAY_MS, lane, self.pace.delay(lane, now))
+        row = SealedInbound(self.entropy.draw(16).hex(), tag, epoch, sealed, now // DAY_MS, lane, self.pace.delay(lane, now, tag))
         accepted = await self.intake.accept(row)
         reached(Point.COMMITTED)
         return accepted

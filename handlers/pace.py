@@ -40,13 +40,16 @@ class _Lane:
 
 
 class Pace:
-    """Remembers lanes, at most `most` of them, those heard longest ago forgotten first (a forgotten lane starts with a full bucket)."""
+    """Remembers lanes and messages, at most `most` of each, those heard longest ago forgotten first (a forgotten lane starts with a full
+    bucket)."""
 
     def __init__(self, sender: Rate = PER_SENDER, line: Rate = WHOLE_LINE, most: int = MOST_LANES) -> None:
         self._sender = sender
         self._line = line
         self._most = most
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self._charged: OrderedDict[str, int] = OrderedDict()
+        """Message -> when it falls due."""
         self._line_spent = 0
         self._clock = 0
         self._now = 0
@@ -54,18 +57,28 @@ class Pace:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def delay(self, lane: str, now_ms: int) -> int:
-        """How much later than at once, ms, this lane's message is to be read. Never before an earlier one of the same lane."""
+    def delay(self, lane: str, now_ms: int, message: str | None = None) -> int:
+        """How much later than at once, ms, this lane's message is to be read. Never before an earlier one of the same lane.
+
+        `message`: a name of it. What is delivered again is charged once: else whoever repeats one request, which counts as authentic for
+        ever, would put off all that its sender writes, and so would a provider that meets a 503.
+        """
         now = self._forward(now_ms)
         known = self._lanes.pop(lane, _Lane(0, 0))
-        spent, wait = self._sender.take(known.spent, now)
-        if wait == 0:
-            self._line_spent, wait = self._line.take(self._line_spent, now)
-        due = max(now + wait, known.due)
+        spent, due = known.spent, None if message is None else self._charged.get(message)
+        if due is None:
+            spent, wait = self._sender.take(known.spent, now)
+            if wait == 0:
+                self._line_spent, wait = self._line.take(self._line_spent, now)
+            due = now + wait
+        due = max(due, known.due)
         self._lanes[lane] = _Lane(spent, due)
-        if len(self._lanes) > self._most:
-            self._lanes.popitem(last=False)
-        return due - now
+        if message is not None:
+            self._charged[message] = due
+        for remembered in (self._lanes, self._charged):
+            if len(remembered) > self._most:
+                remembered.popitem(last=False)
+        return max(0, due - now)
 
     def _forward(self, now_ms: int) -> int:
         """Our own time, which a clock that is set back does not turn back: nobody would be heard until it had caught up."""

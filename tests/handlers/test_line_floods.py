@@ -111,6 +111,15 @@ async def test_five_thousand_messages_of_one_phone_do_not_delay_anothers_answer(
     assert await count(line.database, tables.inbound) == 5_001, "and all of it waits, durably"
 
 
+@pytest.mark.claim("T34")
+async def test_repeats_of_one_request_do_not_put_its_sender_off(line: TestLine) -> None:
+    at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
+    captured = Inbound(CHANNEL, Sensitive(OTHER), Sensitive("hola"), "captured", at)
+    assert [await line.take(captured), *[await line.acceptor.accept(captured) for _ in range(60)]].count(Accepted.NEW) == 1
+    await line.write(OTHER, OWN)
+    assert await conversed(line) == 2
+
+
 @pytest.mark.claim("T35")
 @pytest.mark.slow
 async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line: TestLine) -> None:

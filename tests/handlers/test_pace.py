@@ -69,6 +69,31 @@ def test_memory_is_bounded_and_the_lane_heard_longest_ago_goes() -> None:
     assert MOST_LANES < 1_000_000
 
 
+@pytest.mark.claim("T34")
+def test_whoever_repeats_one_request_puts_off_nobody() -> None:
+    """A captured request counts as authentic for ever: once two thousand repeats put its sender off by eight hours."""
+    pace = Pace()
+    assert [pace.delay("a", NOW + n, "one") for n in range(5_000)] == [0] * 5_000
+    assert [pace.delay("a", NOW + 5_000, f"more {n}") for n in range(19)] == [0] * 19
+    assert [pace.delay(str(n), NOW + 5_000, str(n)) for n in range(500)] == [0] * 500, "nor was the line charged"
+
+
+def test_a_message_that_is_delivered_again_keeps_its_time_and_its_place() -> None:
+    pace = Pace()
+    waits = [pace.delay("a", NOW, str(n)) for n in range(25)]
+    assert waits[20:] == [15_000, 30_000, 45_000, 60_000, 75_000]
+    assert pace.delay("a", NOW + 1_000, "20") == 74_000, "not before what came since"
+    assert pace.delay("b", NOW, "x") == 0
+
+
+def test_memory_of_messages_is_bounded() -> None:
+    pace = Pace(most=3)
+    for n in range(30):
+        pace.delay("a", NOW, str(n))
+    assert pace.delay("b", NOW, "b") == 0
+    assert pace.delay("a", NOW, "0") > 15_000, "forgotten, so it is charged once more"
+
+
 @pytest.mark.parametrize("jump", [-DAY, -1, -400 * DAY])
 def test_a_clock_that_is_set_back_keeps_nobody_waiting(jump: int) -> None:
     pace = Pace()
