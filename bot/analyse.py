@@ -32,6 +32,6 @@ async def analyse(lines: Iterable[bytes], understanding: Understanding, *, trans
         if not isinstance(name, str | int) or not isinstance(text, str):
             yield BadLine(number)
             continue
-        understood = await understanding.of(Sensitive(text), None, None, {}, translate=translate)
+        understood = await understanding.of(Sensitive(text), None, None, {}, most=None if translate else 0)
         english = None if understood.translation is None else understood.translation.text.reveal()
         yield analysis(str(name), understood.identified, english, understood.assessment)

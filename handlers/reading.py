@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,12 +34,14 @@ async def read_messages(
     keys: WorkerKeys,
     understanding: Understanding,
     names: Mapping[str, tuple[str, ...]],
+    until: float,
 ) -> tuple[Read, ...]:
-    """In the order of acceptance. Raises OpenError when an intake epoch is gone."""
+    """In the order of acceptance. `until`: of the loop's time, s, when no more is translated. Raises OpenError: an intake epoch is gone."""
     read: list[Read] = []
     for row in sorted(rows, key=lambda waiting: waiting.seq):
         message = plaintexts.read_inbound(keys.open(Purpose.INTAKE, row.epoch, row.sealed))
         asked = thread.asked.get(row.id)
-        understood = await understanding.of(message.text, thread.state.language or None, asked, names)
+        most = None if asyncio.get_running_loop().time() < until else 0
+        understood = await understanding.of(message.text, thread.state.language or None, asked, names, most=most)
         read.append(Read(message, understood, asked))
     return tuple(read)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from handlers.ports import Detector, Translator
@@ -16,6 +18,12 @@ from triage.tip import Asked, Assessment
 
 ENGLISH = "en"
 UNSURE = "und"
+QUICK = 400
+"""Characters that the conversation has translated, and"""
+QUICK_S = 5.0
+"""the seconds that it waits: longer texts of one phone must not hold up everybody's answers."""
+WHOLE_S = 30.0
+"""Seconds for a text on its way into its case, in however many languages it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,17 @@ class Understanding:
         asked: Asked | None,
         names: Mapping[str, tuple[str, ...]],
         *,
-        translate: bool = True,
+        most: int | None = None,
+        seconds: float | None = None,
     ) -> Understood:
-        """`earlier` = the language of the conversation so far. Without translation is an answer too."""
+        """`earlier` = the language of the conversation so far. `most`: characters to translate, None = all; in `seconds`, None = WHOLE_S.
+        Without translation is an answer too."""
         words = text.reveal()
         identified = self.detector.identify(words, earlier)
-        translation = await self._translate(text, identified.language, earlier) if translate else None
+        translation = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WHOLE_S if seconds is None else seconds):
+                translation = await self._translate(Sensitive(words[:most]), identified.language, earlier)
         english = None if translation is None else translation.text.reveal()
         found = assess(words, english, self.lexicons, self.gazetteer, RosterNames(names), asked, agencies=self.agencies)
         return Understood(identified, translation, found)
@@ -62,7 +75,7 @@ class Understanding:
         if spoken == UNSURE and not earlier:
             spoken = self._by_words(text.reveal())
         readable = spoken in {lexicon.language for lexicon in self.lexicons}
-        understood = await self.of(text, earlier, asked, names, translate=not readable)
+        understood = await self.of(text, earlier, asked, names, most=0 if readable else QUICK, seconds=QUICK_S)
         return replace(understood, identified=replace(understood.identified, language=spoken))
 
     def _by_words(self, text: str) -> str:
@@ -77,7 +90,7 @@ class Understanding:
 
     async def _translate(self, text: Sensitive[str], language: str, earlier: str | None) -> Translation | None:
         """`und` never means: do not translate. Then the conversation's language is tried, then each of the line's."""
-        if language == ENGLISH:
+        if language == ENGLISH or not text.reveal():
             return None
         sources = [language] if language != UNSURE else [code for code in (earlier, *self.languages) if code]
         for source in dict.fromkeys(sources):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,11 @@ from triage.tip import Form
 
 MOST_VOICES = 64
 """Threads whose messages are sealed in one go: 5,000 copies must not take longer than a task may."""
+
+
+TRANSLATING_S = 120.0
+"""Seconds of translating in one go, after which the rest stays as it was written: else who writes hundreds of long texts makes a sealing
+that never ends in its time, and in front of which all other cases wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,9 @@ async def read_voices(
 ) -> tuple[Read, ...]:
     """All messages in the order of acceptance. Those of a crowd say that each may be of another phone; they say nothing of which."""
     read: list[tuple[int, Read]] = []
+    until = asyncio.get_running_loop().time() + TRANSLATING_S
     for voice in voices:
-        for row, r in zip(voice.inbound, await read_messages(voice.inbound, voice.thread, keys, understanding, names), strict=True):
+        for row, r in zip(voice.inbound, await read_messages(voice.inbound, voice.thread, keys, understanding, names, until), strict=True):
             message = r.message if voice.thread.crowd is None else replace(r.message, form=Form.ONE_OF_MANY)
             read.append((row.seq, replace(r, message=message, thread=voice.row.tag)))
     return tuple(r for _, r in sorted(read, key=lambda numbered: numbered[0]))

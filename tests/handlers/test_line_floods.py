@@ -12,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
+import handlers.understanding
 import handlers.voices
 from handlers.crowds import Crowds
 from routing.gate import GateFile, parse_gate
 from sealing import age, plaintexts
-from sealing.rows import Accepted, CaseRow, CaseState, Envelope, Part
+from sealing.rows import Accepted, CaseRow, CaseState, Envelope, Part, TaskKind
 from storage import tables
 from storage.floods import open_items
+from tests.handlers.test_line_forgetting import SlowTranslator
 from tests.line import CHANNEL, TestLine, fresh_line
 from tests.storage.rows import count
+from triage.language import Translation
 from triage.sensitive import Sensitive
 from triage.tip import Control, Form, Inbound
 
@@ -118,6 +121,35 @@ async def test_repeats_of_one_request_do_not_put_its_sender_off(line: TestLine) 
     assert [await line.take(captured), *[await line.acceptor.accept(captured) for _ in range(60)]].count(Accepted.NEW) == 1
     await line.write(OTHER, "Puerto Claro")
     assert await conversed(line) == 2, "the next is read at once"
+
+
+class Endless:
+    """handlers.ports.Translator that is asked for too much."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def translate(self, text: Sensitive[str], source: str, target: str) -> Translation | None:
+        self.asked.append(len(text.reveal()))
+        return await asyncio.Event().wait() and None
+
+
+@pytest.mark.claim("T34")
+async def test_texts_that_take_long_to_translate_hold_up_no_answer_and_no_sealing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers.understanding, "QUICK_S", 0.01)
+    monkeypatch.setattr(handlers.understanding, "WHOLE_S", 0.6)
+    monkeypatch.setattr(handlers.voices, "TRANSLATING_S", 0.5)
+    endless, long = Endless(), "xkcd qwrt zzplk " * 200
+    async with asyncio.timeout(30), fresh_line(tmp_path, endless) as line:
+        for _ in range(6):
+            await line.write(FLOODER, long)
+        await line.write(OTHER, "hola")
+        assert endless.asked == [handlers.understanding.QUICK] * 6
+        await line.later(130)
+        assert endless.asked[6:] == [len(long)], "then the time of this sealing is over"
+        (case_id,) = await line.cases()
+        assert (await opened(line, case_id)).texts == [long] * 6
+        assert {address for address, _ in line.outbox.sent} == {FLOODER, OTHER}
 
 
 @pytest.mark.claim("T35")
@@ -346,3 +378,25 @@ async def test_every_message_is_in_exactly_one_case_whatever_is_sent(tmp_path: P
         assert found == Counter(written)
         assert await count(line.database, tables.inbound) == 0
         assert line.floods, "or this shows nothing of floods"
+
+
+@pytest.mark.claim("T35")
+async def test_a_crowd_that_goes_on_writing_does_not_keep_its_item_from_being_sealed(tmp_path: Path) -> None:
+    translator = SlowTranslator()
+    async with fresh_line(tmp_path, translator) as line:
+        await flood(line, range(8))
+        seal = line.handlers.pop(TaskKind.SEAL)
+        await line.later(61)
+        item = await the_item(line)
+        while (task := await line.queue.claim([TaskKind.SEAL])) is not None and task.ref != item:
+            pass
+        assert task is not None
+        until, translator.asked = asyncio.Event(), asyncio.Event()
+        translator.until = until
+        sealing = asyncio.ensure_future(seal(task))
+        await translator.asked.wait()
+        translator.until = None
+        await line.write("+999 100 0005", "Gracias")
+        until.set()
+        await sealing
+        assert len((await opened(line, item)).texts) == 4
