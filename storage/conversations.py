@@ -34,14 +34,16 @@ class ConversationPart(TxPart):
     async def attach(self, id: str, thread: str) -> bool:
         """False = it has a thread already, or is gone.
 
-        Raises the version of the thread's case while that waits to be sealed: a sealing that did not read this message must fail,
-        because it would delete it unsealed. The case's row comes first, so that on PostgreSQL a running sealing is waited for.
+        Raises the version of the thread's case while that waits to be sealed: a sealing that did not read this message must fail, because
+        it may say who must not read. Not of a flood's item, whose crowd could so keep it from ever being sealed. The case's row comes
+        first, so that on PostgreSQL a running sealing is waited for.
         """
         free = and_(tables.inbound.c.id == id, tables.inbound.c.thread.is_(None))
+        item = exists().where(tables.cluster.c.case_id == tables.case.c.id)
         its_case = select(tables.thread.c.case_id).where(tables.thread.c.tag == thread).scalar_subquery()
         await self._transaction.run(
             update(tables.case)
-            .where(tables.case.c.id == its_case, tables.case.c.state.in_(UNSEALED), exists().where(free))
+            .where(tables.case.c.id == its_case, tables.case.c.state.in_(UNSEALED), exists().where(free), ~item)
             .values(version=tables.case.c.version + 1)
         )
         return await self._transaction.changed(update(tables.inbound).where(free).values(thread=thread, lane=None))
