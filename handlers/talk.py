@@ -93,10 +93,11 @@ class Talk:
         raise Later(EARLIER_MS)
 
     async def _turn(self, task: Task, row: InboundRow, message: Inbound, tag: str, found: Sequence[Member]) -> None:
-        stored, thread, unsaid = await self._remembered(tag)
+        stored, thread, last = await self._remembered(tag)
         now = self.clock.now_ms()
         aside = message.form is Form.EDITED or now - int(message.written.timestamp() * 1000) > LATE_MS
-        if unsaid and not aside:  # what is aside stops no text of ours: that leaves, and the next message answers it
+        # Our last text was never seen, so its question is not the one that this message answers. What is aside stops none: it leaves.
+        if last is SendingState.SHELVED or (last is SendingState.DUE and not aside):
             thread = replace(thread, state=overtaken(thread.state))
         asked = None if aside or message.control is not None else pending(thread.state, now)
         understood = await self.understanding.quick(message.text, thread.state.language or None, asked, spellings(found))  # (2)
@@ -114,13 +115,13 @@ class Talk:
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
             reached(Point.CONVERSED)
 
-    async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread, bool]:
-        """And whether our last text has not left yet. It was never seen: its question is not the one that this message answers."""
+    async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread, SendingState | None]:
+        """And what became of our last text."""
         async with self.store.begin() as tx:
             stored = await tx.thread(tag)
             thread = read_thread(self.keys, stored)
             last = None if thread.last_sending is None else await tx.sending(thread.last_sending)
-        return stored, thread, last is not None and last.state is SendingState.DUE
+        return stored, thread, None if last is None else last.state
 
     async def _commit(
         self,
@@ -201,7 +202,7 @@ class Talk:
 
     async def _forget(self, task: Task, row: InboundRow, message: Inbound, tag: str, _: Sequence[Member]) -> None:
         """The source asks to be let go. What he told is sealed first, without a way back to him; nothing is said any more."""
-        stored, thread, _ = await self._remembered(tag)
+        stored, thread = (await self._remembered(tag))[:2]
         now = self.clock.now_ms()
         async with self.store.begin() as tx:
             if not await tx.attach(row.id, tag):

@@ -116,6 +116,29 @@ async def test_a_word_mended_before_our_question_left_takes_no_answer_from_it(on
     assert await heard(one) != [question]
 
 
+@pytest.mark.parametrize("by", ["refused", "told"])
+async def test_a_question_that_never_arrived_is_not_answered_and_comes_again(one: TestLine, by: str) -> None:
+    provider = Provider(one)
+    if by == "refused":
+        provider.answers = [Unsent.BLOCKED]
+    await one.take(message(one, "Me tienen encerrada en una casa en Peñalta"))
+    question = await heard(one)
+    if by == "told":
+        await SqlReceipts(one.database).record((await ids(one))[0], Receipt.FAILED)
+    await one.take(message(one, "1"))
+    async with one.store.begin() as tx:
+        thread = read_thread(one.keys, await tx.thread(one.keys.index_tag(CHANNEL, PHONE)))
+    assert thread.state.safety is Safety.UNKNOWN, "nobody was asked whose phone it is"
+    again = await heard(one)
+    assert len(again) == 1
+    assert question in ([], again)
+
+
+async def ids(line: TestLine) -> list[str]:
+    async with line.database.begin(reading=True) as transaction:
+        return list((await transaction.run(select(tables.sending.c.id))).scalars())
+
+
 @pytest.mark.claim("T19")
 @pytest.mark.parametrize("late", [False, True])
 async def test_who_mends_an_old_message_is_met_like_a_stranger_all_the_same(one: TestLine, late: bool) -> None:
