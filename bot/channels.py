@@ -141,7 +141,7 @@ def told_of(channels: Channels, *, web: bool) -> dict[str, object]:
         told["telegram"] = [bot, b.webhook_secret.reveal() if web and b.webhook_secret is not None else None, b.api_url]
     if (g := channels.gateway) is not None:
         incoming = [g.secret.reveal() if web else "", g.fields.text]
-        told["gateway"] = [*incoming, *(("", "", g.send.text) if web else (g.send_url, g.send_auth.reveal(), g.send.text))]
+        told["gateway"] = [*incoming, *(("", "", SendMap().text) if web else (g.send_url, g.send_auth.reveal(), g.send.text))]
     return told
 
 

@@ -296,6 +296,24 @@ def test_settings_reach_a_child(role: Role) -> None:
         assert (told.channels, told.slots, told.port) == (settings.channels, settings.slots, settings.port)
 
 
+def test_each_process_is_told_the_secrets_of_channels_that_it_needs_and_no_other() -> None:
+    bot, hook, signing, header, inside = "7000001:" + "b" * 35, "h" * 32, "s" * 32, "Basic eA==", "an-api-key-in-the-body"
+    channels = {
+        "TIPLINE_TELEGRAM_TOKEN": bot,
+        "TIPLINE_TELEGRAM_WEBHOOK_SECRET": hook,
+        "TIPLINE_GATEWAY_SECRET": signing,
+        "TIPLINE_GATEWAY_SEND_URL": "https://phone.example/message",
+        "TIPLINE_GATEWAY_SEND_AUTH": header,
+        "TIPLINE_GATEWAY_SEND_BODY": f'{{"to": "{{to}}", "text": "{{text}}", "key": "{inside}"}}',
+    }
+    settings = good(ENV | channels)
+    told = {role: json.dumps(to_child(settings, role)) for role in Role}
+    needed = {Role.WEB: {hook, signing}, Role.WORKER: {bot, header, inside}}
+    assert {role: {secret for secret in (bot, hook, signing, header, inside) if secret in told[role]} for role in Role} == needed
+    polls = good(ENV | {"TIPLINE_TELEGRAM_TOKEN": bot})
+    assert all(bot in json.dumps(to_child(polls, role)) for role in Role), "a polling line's web process asks for updates itself"
+
+
 def test_practice_reaches_a_child() -> None:
     settings = good({"TIPLINE_HOME": "/line"}, mode=Mode.PRACTICE)
     assert from_child(json.loads(json.dumps(to_child(settings, Role.WORKER)))) == settings
