@@ -76,12 +76,13 @@ def read(heard: Heard, asked: Asked | None) -> Message:
     reply, later = _reply(text, asked, number, spoken=spoken)
     outside = found.urgency in (Urgency.SPAM, Urgency.OUT_OF_SCOPE)
     doubtful = spoken or found.child is Child.YES or silent or phone_told(text) is not Safety.UNKNOWN
+    alone = heard.control is not None and (heard.control is not Control.STOP or _stop_alone(text))
     return Message(
         path=path,
         reply=reply,
         control=number is not None,
         readable=heard.control is not None or readable(text),
-        blank=heard.control is not None or found.greeting or wordless(text) or (number is not None and asked is None),
+        blank=alone or found.greeting or wordless(text) or (number is not None and asked is None),
         spoken=spoken,
         telling=spoken or path is not Path.NONE,
         outside=outside,
@@ -90,6 +91,11 @@ def read(heard: Heard, asked: Asked | None) -> Message:
         later=later,
         phone=phone_answer(text) if asked is Asked.PHONE else Safety.UNKNOWN,
     )
+
+
+def _stop_alone(text: str) -> bool:
+    """A wish for silence that tells nothing beside: one word, as the providers' own are, or courtesy."""
+    return len(text.split()) <= 1 or nine(f"{SILENCE} {text}")
 
 
 def _reply(text: str, asked: Asked | None, number: int | None, *, spoken: bool) -> tuple[int | None, bool]:

@@ -92,7 +92,7 @@ def read_update(data: object, received: datetime) -> Inbound | Refused:
         return seen
     message = seen.message
     control, text = _command(message)
-    words = "" if control else "\n".join(filter(None, (text, *_enclosed(message))))
+    words = "\n".join(filter(None, (text, *_enclosed(message)))) if text or not control else ""
     media = int(not ATTACHMENTS.isdisjoint(seen.has) or _own(message))
     if not (control or words or media):
         return Refused.NOT_FOR_US  # a note of Telegram's own: something was pinned, a timer set
@@ -170,8 +170,8 @@ def _possible(update_id: int, message: Message) -> bool:
 def _command(message: Message) -> tuple[Control | None, str]:
     """The command and no words, or no command and the message's own words.
 
-    Words behind /start or /help are somebody's words ("/help me"): they count, and the command does not. What follows /stop and /forget
-    does not change that wish.
+    Words behind /start or /help are somebody's words ("/help me"): they count, and the command does not. Behind /stop both count ("/stop he
+    reads my phone, they are in Calle Sur 4"). What follows /forget does not change that wish.
     """
     text = message.text or message.caption or ""
     starts = (entity.length for entity in message.entities if entity.type == MessageEntity.BOT_COMMAND and entity.offset == 0)
@@ -182,7 +182,7 @@ def _command(message: Message) -> tuple[Control | None, str]:
     control = Control(name)
     if rest and (control is Control.HELP or (control is Control.START and not LINK_WORD.fullmatch(rest))):
         return None, f"{name} {rest}"
-    return control, ""
+    return control, f"{name} {rest}" if rest and control is Control.STOP else ""
 
 
 def _enclosed(message: Message) -> list[str]:

@@ -85,6 +85,18 @@ async def test_stop_is_silence_for_ever(one: TestLine) -> None:
     assert await heard(one) == []
 
 
+@pytest.mark.claim("T7")
+@pytest.mark.parametrize(
+    ("text", "cases"), [("stop he reads my phone, the girls are in Calle Sur 4", 1), ("stop now please", 0), ("STOPALL", 0)]
+)
+async def test_what_is_told_with_a_stop_is_a_tip_and_is_not_answered(one: TestLine, text: str, cases: int) -> None:
+    await one.take(message(one, text, control=Control.STOP))
+    assert await heard(one) == []
+    assert len(await one.cases()) == cases
+    await one.take(message(one, "hola"))
+    assert await heard(one) == []
+
+
 async def test_an_edited_message_joins_the_tip_and_answers_no_question(one: TestLine) -> None:
     await one.take(message(one, "Unas mujeres trabajan encerradas sin pago, el jefe de policía cobra"))
     (asked,) = await heard(one)

@@ -154,7 +154,6 @@ def test_where_a_hidden_link_leads_belongs_to_the_words() -> None:
         ("/start invite_7-a", Control.START),
         ("/START", Control.START),
         ("/stop", Control.STOP),
-        ("/stop now please", Control.STOP),
         ("/help", Control.HELP),
         ("/help@practice_line_bot", Control.HELP),
         ("/forget", Control.FORGET),
@@ -164,6 +163,11 @@ def test_where_a_hidden_link_leads_belongs_to_the_words() -> None:
 def test_a_command_is_one_and_no_words(text: str, control: Control) -> None:
     found = read(command(text))
     assert (found.control, found.text.reveal()) == (control, "")
+
+
+def test_words_behind_stop_are_kept_and_the_wish_too() -> None:
+    found = read(update(text="/stop he reads my phone, Calle Sur 4", entities=[{"type": "bot_command", "offset": 0, "length": 5}]))
+    assert (found.control, found.text.reveal()) == (Control.STOP, "stop he reads my phone, Calle Sur 4")
 
 
 @pytest.mark.parametrize(
