@@ -89,7 +89,8 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to. `known`: there was a conversation with it."""
+    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to. `known`: there was a conversation with it; without
+    one nobody comes for an answer, so none is kept for him."""
 
     row: SendingRow
     outgoing: Outgoing
@@ -193,7 +194,7 @@ class Sends:
 
     async def _sent(self, task: Task, claim: Claim, sender: Sender, sent: Sent) -> None:
         async with self.store.begin() as tx:
-            await self._move(tx, claim.row, SendingState.SENT, keep=sender.receipts)
+            await self._move(tx, claim.row, SendingState.SENT, keep=sender.receipts and claim.known)
             stored = await tx.thread(claim.thread) if claim.known else None
             over = claim.known and (stored is None or read_thread(self.keys, stored).forgotten)  # while it was in the provider's hands
             for ref in sent.refs:
@@ -205,8 +206,8 @@ class Sends:
             await tx.done(task)
 
     async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:
-        """An answer that the provider takes only after the source has written again waits for that."""
-        waits = why is Unsent.CLOSED and claim.row.case_id is not None
+        """An answer that the provider takes only after the source has written again waits for that, where we would know him."""
+        waits = why is Unsent.CLOSED and claim.row.case_id is not None and claim.known
         await self._end(task, claim, SendingState.WAITING if waits else SendingState.SHELVED)
 
     async def _end(self, task: Task, claim: Claim, state: SendingState) -> None:

@@ -182,3 +182,16 @@ async def test_an_answer_is_not_deleted_from_the_sources_chat_because_he_was_sil
     assert f"out{sent + 1}" not in {ref for _, ref in one.outbox.erased}
     await one.later(3 * 86_400)
     assert await rows(one, "erasure") == 0, "too old to be deleted there: forgotten here"
+
+
+@pytest.mark.parametrize("met", ["sent, and never a receipt", "closed"])
+async def test_of_an_answer_to_who_was_forgotten_since_the_ledger_keeps_no_text_and_no_address(one: TestLine, met: str) -> None:
+    case_id, person, identity = await opened_case(one)
+    await one.later(5 * 86_400)
+    assert await rows(one, "thread") == 0
+    one.outbox.receipts = True
+    Provider(one).answers = [Unsent.CLOSED] if met == "closed" else []
+    assert (await answer(one, case_id, person, identity, "We read it."))["result"] == "answered"
+    async with one.database.begin(reading=True) as transaction:
+        kept = await transaction.run(select(tables.sending.c.sealed).where(tables.sending.c.case_id == case_id))
+    assert [row.sealed for row in kept] == [b""]
