@@ -89,8 +89,8 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to. `known`: there was a conversation with it; without
-    one nobody comes for an answer, so none is kept for him."""
+    """One text that the ledger calls `sending`. `thread` = tag of the address it goes to. `known`: there was a conversation with it;
+    without one nobody comes for an answer, so none is kept for him."""
 
     row: SendingRow
     outgoing: Outgoing
