@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from handlers.channels import Refused
 from handlers.text import address_of
@@ -32,6 +32,8 @@ TIMESTAMP = re.compile(r"[0-9]{1,16}")
 PLACE = re.compile(r"\{(to|text|id)\}")
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe"})
 """Alone in a text. Phones have taught people these, and no provider acts on them here."""
+ON_THE_WAY = timedelta(days=400)
+"""A phone that lost its clock says 1970: a tip so old would be held, as every card is younger, and never answered."""
 MILLISECONDS = 100_000_000_000
 """A time above it is in milliseconds: as seconds it would be in the year 5138."""
 
@@ -130,6 +132,7 @@ class GatewayWebhook:
             return Refused.UNREADABLE
         name = json.dumps(ids)  # not joined: "1"+"23" and "12"+"3" are two
         sent = None if self._sent is None else _time(_scalar(post, self._sent))
+        sent = None if sent is None or received - sent > ON_THE_WAY else sent
         control = Control.STOP if text.strip().lower() in STOP_WORDS else None
         return Inbound(CHANNEL, Sensitive(address_of(sender)), Sensitive(text), name, received, sent, control=control)
 

@@ -174,13 +174,19 @@ def test_halves_of_a_character_are_joined_or_told() -> None:
     found.provider_id.encode()
 
 
+@pytest.mark.parametrize(("days", "believed"), [(30, True), (399, True), (401, False), (56 * 365, False)])
+def test_a_phone_that_lost_its_clock_makes_no_tip_older_than_everybodys_card(days: int, believed: bool) -> None:
+    at = NOW - timedelta(days=days)
+    assert message(received(SOURCE, "tip", at)).written == (at if believed else NOW)
+
+
 @pytest.mark.parametrize(
     ("value", "sent"),
     [
         ("2026-11-19T18:30:00.000+07:00", datetime(2026, 11, 19, 11, 30, tzinfo=UTC)),
         ("2026-11-19T11:30:00Z", datetime(2026, 11, 19, 11, 30, tzinfo=UTC)),
-        (1_700_000_000, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
-        (1_700_000_000_500, datetime(2023, 11, 14, 22, 13, 20, 500_000, tzinfo=UTC)),
+        (1_795_000_000, datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)),
+        (1_795_000_000_500, datetime(2026, 11, 18, 11, 6, 40, 500_000, tzinfo=UTC)),
         ("2026-11-19T11:30:00", None),
         ("yesterday", None),
         (10**40, None),
