@@ -41,6 +41,9 @@ SENDER = {
 """A number, a short code, or an alphanumeric sender; on WhatsApp a number, or the id of somebody who shows his user name in its place.
 The signature joins names and values without separators, so that a captured request signs just as well when it is cut elsewhere
 (`MessageSid` = "SM…NumMedia0"): only a form that nothing can hang on to tells a replay from a new message or another address."""
+INNER_SID = re.compile(r"(?<!OriginalReplied)MessageSid((?:SM|MM)[0-9a-f]{32})")
+"""And whoever wrote field names into his own text could cut his request into a message of somebody else's, with another id. The right id
+stands in what was signed, however it is cut; only a reply on WhatsApp names a second one."""
 STATUS_QUERY = re.compile(r"id=([0-9a-f]{64})(&parts=[0-9]{1,3})?")
 SETTLED = {"delivered": Receipt.DELIVERED, "read": Receipt.DELIVERED, "failed": Receipt.FAILED, "undelivered": Receipt.FAILED}
 """`sent` settles nothing: a carrier took the text, and `undelivered` may follow. Where no carrier tells more, the answer's text is kept,
@@ -123,7 +126,7 @@ class TwilioWebhook:
         whose = self._numbers.whose(sender, to)
         if isinstance(whose, Refused):
             return whose
-        if form.only("AccountSid") != self._account_sid or not MESSAGE_SID.fullmatch(sid):
+        if form.only("AccountSid") != self._account_sid or not MESSAGE_SID.fullmatch(sid) or {*INNER_SID.findall(form.signed())} != {sid}:
             return Refused.UNREADABLE
         channel, address = whose
         place = _place(form) if channel == WHATSAPP else ()
@@ -178,6 +181,10 @@ class _Form:
 
     def getlist(self, name: str) -> list[str]:
         return self._values[name]
+
+    def signed(self) -> str:
+        """What the signature covers beside the address."""
+        return "".join(name + value for name in sorted(self) for value in sorted(set(self._values[name])))
 
     def only(self, name: str, missing: str | None = None) -> str | None:
         """The one value. A repeated field is none: the signature sorts the values of a name, so it does not vouch for their order."""

@@ -167,6 +167,24 @@ def test_a_captured_form_that_is_cut_elsewhere_is_no_new_message(to: str, cut: l
     assert read(replay) is Refused.UNREADABLE
 
 
+@pytest.mark.claim("T14")
+def test_who_writes_field_names_into_his_text_cannot_cut_it_into_anothers_message() -> None:
+    """Once it made a "9" of any number out of one captured request, with an id that was never seen."""
+    other, victim = "SM" + "c" * 32, "+34600000009"
+    sly = incoming(SOURCE, LINE, f"9From{victim}MessageSid{other}To{LINE}Z")
+    forged = {name: value for name, value in sly.items() if name < "Body"} | {"From": victim, "MessageSid": other, "To": LINE, "Body": "9"}
+    rest = "".join(name + sly[name] for name in sorted(sly) if name > "Body")
+    items = [*forged.items(), ("Z", rest)]
+    _, headers = signed_form(URL + PATH, TOKEN, sly)
+    assert WEBHOOK.told(items, headers[SIGNATURE_HEADER], PATH, "") is Refused.UNREADABLE, "the signature holds"
+    assert WEBHOOK.read(items, headers[SIGNATURE_HEADER], PATH, NOW) is Refused.UNREADABLE
+
+
+def test_a_reply_on_whatsapp_names_another_message() -> None:
+    reply = whatsapp(SOURCE, BUSINESS, "Sí", OriginalRepliedMessageSid="SM" + "d" * 32)
+    assert isinstance(read(reply), Inbound)
+
+
 def test_a_picture_without_words_is_a_message() -> None:
     message = read(incoming(SOURCE, LINE, "", NumMedia="1", MediaUrl0="https://api.twilio.com/media"))
     assert isinstance(message, Inbound)
