@@ -32,7 +32,7 @@ from sealing import custody, plaintexts
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_worker, make_secrets
 from sealing.plaintexts import Outgoing
-from sealing.rows import Purpose, SendingRow, SendingState, TaskKind
+from sealing.rows import CaseState, Purpose, SendingRow, SendingState, TaskKind
 from storage import tables
 from storage.archive import BackupError, reading, writing
 from storage.engine import Database, open_database
@@ -75,7 +75,10 @@ async def a_line(home: Path, url: str) -> AsyncIterator[TestLine]:
 
 async def answers(line: TestLine, states: Mapping[str, SendingState]) -> None:
     """Answers of a reader, in the ledger as the worker leaves them, to go out by text; with a task each."""
-    (case_id, *_) = await line.cases()
+    known = await line.cases()
+    async with line.store.begin() as tx:
+        cases = [await tx.case(case_id) for case_id in known]
+    (case_id,) = [case.id for case in cases if case is not None and case.state is CaseState.OPEN]
     async with line.store.begin() as tx:
         for text, state in states.items():
             epoch, sealed = line.keys.seal(Purpose.DELIVERY, plaintexts.outgoing(Outgoing("sms", Sensitive(PHONE), Sensitive(text))))
