@@ -50,8 +50,8 @@ class Search:
         return found
 
     def in_processes(self, pids: set[int]) -> set[str]:
-        """Arguments, environment and names, of the processes and their threads."""
-        found: set[str] = set()
+        """Arguments, environment, names and open files, of the processes and their threads."""
+        found = self.in_open_files(pids)
         for pid in pids:
             places = [Path(f"/proc/{pid}/{name}") for name in ("cmdline", "environ", "comm")]
             for place in (*places, *Path(f"/proc/{pid}/task").glob("*/comm")):
@@ -60,6 +60,28 @@ class Search:
                 except OSError:
                     continue
         return found
+
+    def in_open_files(self, pids: set[int]) -> set[str]:
+        """Also of files that have no name any more."""
+        found: set[str] = set()
+        for file in (file for pid in pids for file in Path(f"/proc/{pid}/fd").glob("*")):
+            try:
+                found |= self.within("an open file's name", str(file.readlink()).encode())
+                if file.is_file() and file.stat().st_size <= LARGEST:
+                    found |= self.within(f"open: {file.readlink()}", file.read_bytes())
+            except OSError:
+                continue
+        return found
+
+
+def folders(pids: set[int]) -> set[Path]:
+    """Where these processes would leave a file without saying where: working folder, HOME and TMPDIR."""
+    found: set[Path] = set()
+    for pid in pids:
+        found.add(Path(f"/proc/{pid}/cwd").readlink())
+        lines = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        found |= {Path(os.fsdecode(line.partition(b"=")[2])) for line in lines if line.startswith((b"HOME=", b"TMPDIR="))}
+    return found
 
 
 def family(pids: set[int]) -> set[int]:

@@ -30,7 +30,7 @@ from sealing.keyring import load_worker, make_secrets
 from sealing.rows import GrantState
 from storage.engine import open_database
 from storage.store import SqlStore
-from tests.canary import Search, family, forms
+from tests.canary import Search, family, folders, forms
 from tests.line import Enrolled, enrol_world
 from tests.peers.processes import practice_settings
 from triage.sensitive import Sensitive
@@ -40,8 +40,8 @@ pytestmark = [pytest.mark.linux, pytest.mark.enable_socket]
 
 
 def a_word() -> str:
-    """Letters alone, so that no filter takes it for a number or an address."""
-    return "zq" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(14))
+    """Letters alone, so that no filter takes it for a number or an address, and as many as the name of a process holds."""
+    return "zq" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(13))
 
 
 def a_phone() -> str:
@@ -143,6 +143,7 @@ async def whole_way(line: Running, told: Told) -> None:
     await until(lambda: line.shows(told.phone, told.answer))
 
 
+@pytest.mark.slow
 @pytest.mark.claim("T13")
 @pytest.mark.claim("T15")
 @pytest.mark.asyncio
@@ -155,6 +156,8 @@ async def test_no_word_and_no_number_of_a_tip_lies_about(tmp_path: Path, packs: 
         pids = family(line.pids)
         assert len(pids) >= 3, "web, worker, and the translation child"
         found = told.search.in_processes(pids) | told.search.in_files(home)
+        for folder in folders(pids):
+            found |= told.search.in_files(folder, began)
         assert (home / "tipline.db-wal").exists()
     out, err = capfd.readouterr()
     assert '"event": "acted"' in err, "the processes did write their log here"
@@ -163,35 +166,79 @@ async def test_no_word_and_no_number_of_a_tip_lies_about(tmp_path: Path, packs: 
     assert found == set()
 
 
-PLACES = ("file", "name", "database", "wal", "arguments", "environment", "output")
+LEAVES = {
+    "arguments": "",
+    "environment": "",
+    "title": "open('/proc/self/comm', 'w').write(word)",
+    "open file without a name": "import os; f = open('x', 'w+'); f.write(word); f.flush(); os.unlink('x')",
+    "working folder": "open('x', 'w').write(word)",
+    "home": "import os; open(os.path.expanduser('~/x'), 'w').write(word)",
+    "temporary file": "import os, tempfile; os.write(tempfile.mkstemp()[0], word.encode())",
+}
+"""How a process leaves a word."""
+PLACES = ("file", "name", "database", "wal", "output", "core", *LEAVES)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_the_same_search_finds_a_word_that_was_left(tmp_path: Path, place: str) -> None:
     told = Told(a_word(), a_phone(), a_word())
+    word = told.phone.removeprefix("+")[:15]
     assert planted(told.search, told.tip, tmp_path, place)
-    assert planted(told.search, told.phone, tmp_path / "phone", place)
+    assert planted(Search({"phone": word}), word, tmp_path / "phone", place)
     assert not planted(told.search, a_word(), tmp_path / "other", place), "and nothing else"
 
 
 def planted(search: Search, word: str, folder: Path, place: str) -> set[str]:
     """What is found after the word was left in this place."""
     folder.mkdir(exist_ok=True)
-    if place == "file":
+    if place in LEAVES:
+        return left_by_a_process(search, word, folder, place)
+    if place in {"database", "wal"}:
+        return in_database(search, word, folder, wal=place == "wal")
+    if place == "output":
+        return search.within("standard error", f"a line\nwith {word} in it".encode())
+    if place == "core":
+        dump_core(word, folder)
+    elif place == "file":
         (folder / "a").mkdir()
         (folder / "a" / "b").write_bytes(b"\xff\0" + word.encode() + b"\0")
-    elif place == "name":
-        (folder / f"x{word}y").touch()
-    elif place in {"database", "wal"}:
-        return in_database(search, word, folder, wal=place == "wal")
-    elif place in {"arguments", "environment"}:
-        wait = "import sys; sys.stdin.read()"
-        given, env = ([word], {}) if place == "arguments" else ([], {"WORD": word})
-        with subprocess.Popen([sys.executable, "-S", "-c", wait, *given], stdin=subprocess.PIPE, env=env) as process:
-            return search.in_processes(family({process.pid}))
     else:
-        return search.within("standard error", f"a line\nwith {word} in it".encode())
+        (folder / f"x{word}y").touch()
     return search.in_files(folder)
+
+
+def left_by_a_process(search: Search, word: str, folder: Path, place: str) -> set[str]:
+    env = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")} | ({"WORD": word} if place == "environment" else {})
+    (folder / "tmp").mkdir()
+    (folder / "home").mkdir()
+    given = [word] if place == "arguments" else []
+    code = f"import sys; word = sys.stdin.readline().strip(); {LEAVES[place]}\nprint(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-S", "-c", code, *given]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=folder) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(word.encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        pids = family({process.pid})
+        found = search.in_processes(pids)
+        for place_of_files in folders(pids):
+            found |= search.in_files(place_of_files)
+        process.stdin.close()
+    return found
+
+
+def dump_core(word: str, folder: Path) -> None:
+    """Where this machine would leave one of ours, were it not forbidden."""
+    if Path("/proc/sys/kernel/core_pattern").read_text().startswith(("|", "/")):
+        pytest.skip("this machine hands cores to a program or a folder of its own")
+    code = (
+        "import os, resource, sys; word = sys.stdin.readline(); most = resource.getrlimit(resource.RLIMIT_CORE)[1]; "
+        "resource.setrlimit(resource.RLIMIT_CORE, (most, most)); os.abort()"
+    )
+    subprocess.run([sys.executable, "-S", "-c", code], input=word.encode(), cwd=folder, check=False)
+    if not any(folder.glob("core*")):
+        pytest.skip("this machine lets nobody dump core")
 
 
 def in_database(search: Search, word: str, folder: Path, *, wal: bool) -> set[str]:

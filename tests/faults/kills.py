@@ -15,6 +15,7 @@ from bot.handover import Role
 from sealing.points import Point
 from sealing.rows import SendingState, TaskKind
 from storage import tables
+from tests.canary import Search
 from tests.faults.scene import Scene, Tip, scene
 from tests.peers.processes import Halt
 
@@ -59,6 +60,16 @@ async def killed_at_every_point(home: Path, url: str, engine: str) -> None:
         print(killer.table(engine))
         assert killer.toll == dict.fromkeys(Point, KILLS)
         await nothing_is_lost_or_doubled(line)
+        assert left_lying_about(home, url) == set()
+
+
+def left_lying_about(home: Path, url: str) -> set[str]:
+    """Words and numbers of the tips in what so many kills left: logs and other files of the line, the database and its log."""
+    search = Search({"text": "adultas", "phone": "447700900"})
+    parts = urlsplit(url)
+    database = Path(parse_qs(parts.query)["host"][0]) if parts.scheme == "postgresql" else Path(parts.path).parent
+    assert any(database.iterdir())
+    return search.in_files(home) | search.in_files(database)
 
 
 @dataclass
@@ -101,6 +112,8 @@ class Killer:
             await self.line.falls_due({kind} if await self.line.tasks({kind}) >= ENOUGH else before_it)
             if await self._died(Role.WORKER, point, self._start(Role.WORKER, point)):
                 assert await self.line.tasks()
+            else:
+                await self.line.write(self._tip())
 
     def _start(self, role: Role, point: Point) -> int:
         """How many had halted before this one."""

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -228,8 +228,8 @@ def readers() -> frozenset[str]:
 
 
 @asynccontextmanager
-async def scene(home: Path, url: str) -> AsyncIterator[Scene]:
-    """`url`: a migrated database. No process runs yet."""
+async def scene(home: Path, url: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Scene]:
+    """`url`: a migrated database. `env`: the processes' environment. No process runs yet."""
     make_secrets(home / "secrets", secrets.token_bytes)
     keys = load_worker(home / "secrets" / "worker")
     database = open_database(url)
@@ -237,10 +237,11 @@ async def scene(home: Path, url: str) -> AsyncIterator[Scene]:
     enrolled = await enrol_world(store, keys, load_atlas(WORLD), readers())
     (home / "vetters.json").write_text(enrolled.vetters_file())
     with TwilioPeer() as twilio, TelegramPeer() as telegram:
+        twilio.progress = ("delivered",)
         sms = Twilio(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), NUMBER, twilio.url)
         channels = Channels(sms, Telegram(Sensitive(BOT_TOKEN), None, telegram.url))
         settings = replace(practice_settings(home, url, home / "vetters.json", silence_s=0), channels=channels)
-        with processes(settings) as running:
+        with processes(settings, env) as running:
             async with httpx.AsyncClient(base_url=running.base, trust_env=False, timeout=30) as client:
                 yield Scene(running, client, twilio, telegram, database, store, keys, enrolled)
     await database.close()

@@ -80,7 +80,6 @@ async def without_room(home: Path, disk: Path, full: Callable[[Scene], AbstractC
     await database.migrate()
     await database.close()
     async with scene(home, url) as line:
-        line.running.log = home / "log"
         halt = Halt(Point.UNDERSTOOD, signal=signal.SIGSTOP)
         web, worker = line.running.start(Role.WEB), line.running.start(Role.WORKER, halt)
         await line.until_listening()
@@ -90,7 +89,7 @@ async def without_room(home: Path, disk: Path, full: Callable[[Scene], AbstractC
         with full(line):
             assert await asyncio.gather(*(line.deliver(tip) for tip in refused)) == [503] * 3
             os.kill(worker, signal.SIGCONT)
-            await until(lambda: said(home / "log", '"storage_down"'))
+            await until(lambda: said(line.running.log, '"storage_down"'))
             assert set(await asyncio.gather(*(line.deliver(tip) for tip in refused))) == {503}
             assert await line.rows(tables.seen) == 1
         await line.falls_due()  # what the worker had in hand waits for the end of its lease, up to a minute

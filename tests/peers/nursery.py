@@ -1,7 +1,7 @@
 """A warmed process that forks web and worker processes in milliseconds, so that hundreds of kills fit in a test.
 
-Standard input: JSON lines {"start": role, "told": settings, "halt": null or what `Halt.told` says, "log": file or null}. Standard output:
-the pid of each child. The children are the product's own entry point (bot.child.main), forked before any thread or event loop exists.
+Standard input: JSON lines {"start": role, "told": settings, "halt": null or point, passing, signal and note, "log": file}. Standard
+output: the pid of each child. The children are the product's own entry point (bot.child.main), forked before any thread or event loop is.
 What every worker reads from files at its start is read once, here.
 """
 
@@ -47,19 +47,22 @@ def nurse() -> None:
 
 
 def _live(order: Mapping[str, object]) -> int:
-    halt, log, told = order["halt"], order["log"], order["told"]
+    halt, told = order["halt"], order["told"]
     assert isinstance(told, dict)
-    if isinstance(log, str):
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
+    out = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(out, standard)
     if isinstance(halt, dict):
-        listen(_halting(Point(halt["point"]), int(halt["passing"]), signal.Signals(halt["signal"]), Path(halt["note"])))
+        listen(_halting(Point(halt["point"]), int(halt["passing"]), int(halt["signal"]), Path(halt["note"])))
     return main(Role(str(order["start"])), told)
 
 
-def _halting(point: Point, passing: int, number: signal.Signals, note: Path) -> Callable[[Point], None]:
-    """Sends this process the signal at its `passing`-th passing of the point, once, and notes down that it did."""
+class Broken(Exception):
+    """What a test raises at a point."""
+
+
+def _halting(point: Point, passing: int, number: int, note: Path) -> Callable[[Point], None]:
+    """Sends this process the signal, or raises for 0, at its `passing`-th passing of the point, once, and notes down that it did."""
     passed = 0
 
     def look(at: Point) -> None:
@@ -68,6 +71,8 @@ def _halting(point: Point, passing: int, number: signal.Signals, note: Path) -> 
         if at is point and passed == passing:
             with note.open("a") as lines:
                 lines.write(f"{point}\n")
+            if number == 0:
+                raise Broken
             os.kill(os.getpid(), number)
 
     return look

@@ -55,11 +55,11 @@ def practice_settings(home: Path, url: str, vetters: Path, silence_s: int = 1) -
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Where a process sends itself a signal: at its `passing`-th passing of a point."""
+    """Where a process sends itself a signal, or raises an exception for None: at its `passing`-th passing of a point."""
 
     point: Point
     passing: int = 1
-    signal: signal.Signals = signal.SIGKILL
+    signal: signal.Signals | None = signal.SIGKILL
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Processes:
     token: str
     people_file: Path
     notes: Path
-    log: Path | None = None
+    log: Path
     pids: dict[Role, int] = field(default_factory=dict)
 
     @property
@@ -84,8 +84,9 @@ class Processes:
             told["practice"] = {"token": self.token, "people_file": str(self.people_file)}
         at = None
         if halt is not None:
-            at = {"point": halt.point, "passing": halt.passing, "signal": halt.signal.value, "note": str(self.notes)}
-        order = {"start": role.value, "told": told, "halt": at, "log": None if self.log is None else str(self.log)}
+            number = 0 if halt.signal is None else halt.signal.value
+            at = {"point": halt.point, "passing": halt.passing, "signal": number, "note": str(self.notes)}
+        order = {"start": role.value, "told": told, "halt": at, "log": str(self.log)}
         assert self.nursery.stdin is not None
         assert self.nursery.stdout is not None
         self.nursery.stdin.write(json.dumps(order) + "\n")
@@ -138,9 +139,9 @@ def gone(pid: int, seconds: float) -> bool:
 
 
 @contextmanager
-def processes(settings: Settings, folder: Path | None = None, log: Path | None = None) -> Iterator[Processes]:
-    """`folder`: for the files of the test, TIPLINE_HOME when None. `log`: where the processes write their events, nowhere when None."""
-    folder = folder or settings.home
+def processes(settings: Settings, env: Mapping[str, str] | None = None) -> Iterator[Processes]:
+    """`env`: what stands in their environment beside where Python finds this checkout. Events go to `log` in TIPLINE_HOME."""
+    folder = settings.home
     people_file = folder / "people.json"
     people_file.write_text('{"people": []}')
     nursery = subprocess.Popen(
@@ -150,9 +151,9 @@ def processes(settings: Settings, folder: Path | None = None, log: Path | None =
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
+        env={**(env or {}), "PYTHONPATH": str(ROOT)},
     )
-    made = Processes(settings, nursery, secrets.token_urlsafe(16), people_file, folder / "halted", log)
+    made = Processes(settings, nursery, secrets.token_urlsafe(16), people_file, folder / "halted", folder / "log")
     try:
         yield made
     finally:
