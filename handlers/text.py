@@ -41,9 +41,9 @@ SENDER = {
 """A number, a short code, or an alphanumeric sender; on WhatsApp a number, or the id of somebody who shows his user name in its place.
 The signature joins names and values without separators, so that a captured request signs just as well when it is cut elsewhere
 (`MessageSid` = "SM…NumMedia0"): only a form that nothing can hang on to tells a replay from a new message or another address."""
-INNER_SID = re.compile(r"(?<!OriginalReplied)MessageSid((?:SM|MM)[0-9a-f]{32})")
+INNER_SID = re.compile(r"(?<!OriginalReplied)(?<!Sms)MessageSid((?:SM|MM)[0-9a-f]{32})")
 """And whoever wrote field names into his own text could cut his request into a message of somebody else's, with another id. The right id
-stands in what was signed, however it is cut; only a reply on WhatsApp names a second one."""
+stands in what was signed, however it is cut. (OriginalRepliedMessageSid names another message; SmsMessageSid is a name of old.)"""
 STATUS_QUERY = re.compile(r"id=([0-9a-f]{64})(&parts=[0-9]{1,3})?")
 SETTLED = {"delivered": Receipt.DELIVERED, "read": Receipt.DELIVERED, "failed": Receipt.FAILED, "undelivered": Receipt.FAILED}
 """`sent` settles nothing: a carrier took the text, and `undelivered` may follow. Where no carrier tells more, the answer's text is kept,
