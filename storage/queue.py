@@ -24,7 +24,8 @@ FIRST_DELAY_MS = 1_000
 LONGEST_DELAY_MS = 600_000
 _LANES = (
     frozenset({TaskKind.CONVERSE}),
-    frozenset({TaskKind.SEAL, TaskKind.OFFER, TaskKind.ACT}),
+    frozenset({TaskKind.SEAL, TaskKind.OFFER}),
+    frozenset({TaskKind.ACT}),
     frozenset({TaskKind.SEND}),
 )
 WIDTH = {TaskKind.SEND: 8}
