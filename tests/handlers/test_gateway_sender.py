@@ -106,6 +106,7 @@ async def test_a_phone_that_is_off(sender: GatewaySender) -> None:
         ("99999", LONGEST_WAIT_S * 1000),
         (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), LONGEST_WAIT_S * 1000),
     ],
+    ids=["seconds", "many seconds", "a date"],  # two workers must call it the same
 )
 async def test_a_phone_that_asks_to_wait(phone: GatewayPeer, sender: GatewaySender, told: str, delay_ms: int) -> None:
     phone.retry_after = told
