@@ -12,7 +12,7 @@ import secrets
 import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -234,14 +234,15 @@ async def scene(home: Path, url: str, env: Mapping[str, str] | None = None) -> A
     keys = load_worker(home / "secrets" / "worker")
     database = open_database(url)
     store = SqlStore(database)
-    enrolled = await enrol_world(store, keys, load_atlas(WORLD), readers())
-    (home / "vetters.json").write_text(enrolled.vetters_file())
-    with TwilioPeer() as twilio, TelegramPeer() as telegram:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        enrolled = await enrol_world(store, keys, load_atlas(WORLD), readers())
+        (home / "vetters.json").write_text(enrolled.vetters_file())
+        twilio, telegram = stack.enter_context(TwilioPeer()), stack.enter_context(TelegramPeer())
         twilio.progress = ("delivered",)
         sms = Twilio(PRACTICE_SID, Sensitive(PRACTICE_TOKEN), NUMBER, twilio.url)
         channels = Channels(sms, Telegram(Sensitive(BOT_TOKEN), None, telegram.url))
         settings = replace(practice_settings(home, url, home / "vetters.json", silence_s=0), channels=channels)
-        with processes(settings, env) as running:
-            async with httpx.AsyncClient(base_url=running.base, trust_env=False, timeout=30) as client:
-                yield Scene(running, client, twilio, telegram, database, store, keys, enrolled)
-    await database.close()
+        running = stack.enter_context(processes(settings, env))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=running.base, trust_env=False, timeout=30))
+        yield Scene(running, client, twilio, telegram, database, store, keys, enrolled)

@@ -69,6 +69,8 @@ async def goes_away(home: Path, url: str, away: Callable[[], AbstractAsyncContex
         stop.set()
         await asyncio.gather(*traffic)
         assert answers <= {200, 503}
+        await asyncio.sleep(1)
+        await line.falls_due()  # what the worker had in hand when the database went away waits for the end of its lease, up to a minute
         await line.until_done()
         assert all(Path(f"/proc/{pid}").exists() for pid in pids)
         await nothing_is_lost_or_doubled(line)
