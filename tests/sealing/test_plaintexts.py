@@ -208,6 +208,17 @@ def answer(**changed: object) -> bytes:
     return remade(age.padded_json(said), **changed)
 
 
+def test_what_lies_at_a_provider_comes_back() -> None:
+    told = plaintexts.Erasure("telegram", Sensitive("999100001"), "17")
+    assert plaintexts.read_erasure(plaintexts.erasure(told)) == told
+
+
+def test_a_message_was_written_when_the_provider_says_so_but_never_after_it_came() -> None:
+    late = replace(MESSAGE, sent=AT - timedelta(days=30))
+    assert (MESSAGE.written, late.written) == (AT, AT - timedelta(days=30))
+    assert replace(MESSAGE, sent=AT + timedelta(days=1)).written == AT
+
+
 def test_an_answer_comes_back() -> None:
     read = plaintexts.read_answer(answer())
     assert (read.case, read.epoch, read.sequence, read.contact, read.inner) == (CASE, 1, 2, "c" * 64, b"sealed")
