@@ -73,8 +73,8 @@ async def a_line(home: Path, url: str) -> AsyncIterator[TestLine]:
         yield line
 
 
-async def answers(line: TestLine, states: Mapping[str, SendingState]) -> None:
-    """Answers of a reader, in the ledger as the worker leaves them, to go out by text; with a task each."""
+async def answers(line: TestLine, states: Mapping[str, SendingState]) -> str:
+    """Answers of a reader, in the ledger as the worker leaves them, to go out by text; with a task each. Returns their case."""
     known = await line.cases()
     async with line.store.begin() as tx:
         cases = [await tx.case(case_id) for case_id in known]
@@ -86,6 +86,7 @@ async def answers(line: TestLine, states: Mapping[str, SendingState]) -> None:
             assert await tx.add_sending(row)
             if state is not SendingState.WAITING:
                 await tx.enqueue(TaskKind.SEND, row.id, line.clock.now + 3_000)
+    return case_id
 
 
 async def states(database: Database, keys: WorkerKeys, *texts: str) -> dict[str, SendingState]:
@@ -348,11 +349,10 @@ async def test_an_answer_whose_source_writes_meanwhile_leaves_when_confirmed(
     url: str, servers: Servers, engine_name: str, tmp_path: Path
 ) -> None:
     async with a_line(tmp_path, url) as line, opened(servers.empty(engine_name)) as database:
-        await answers(line, {"due": SendingState.DUE, "in hand": SendingState.SENDING})
+        case_id = await answers(line, {"due": SendingState.DUE, "in hand": SendingState.SENDING})
         await make_backup(line.database, tmp_path / "b")
         now = line.clock.now
         await restore(database, tmp_path / "b", line.keys, now)
-        (case_id, *_) = await line.cases()
         async with SqlStore(database).begin() as tx:
             assert await tx.release_waiting(case_id, now + 1_000) == 2
         held = await waiting_to_leave(database, now + 2_000)

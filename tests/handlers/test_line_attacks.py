@@ -27,6 +27,12 @@ HELP = "Ayúdenme, no me dejan salir de la casa en Peñalta"
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket, pytest.mark.slow]
 
 
+@pytest.fixture
+def engine_name() -> str:
+    """What is looked at here lies above the engines; test_line_reading walks the whole way on both."""
+    return "sqlite"
+
+
 @pytest.mark.claim("T18")
 async def test_a_reader_cannot_make_up_whom_his_answer_goes_to(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)

@@ -13,11 +13,11 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from handlers.memory import Safety
-from handlers.ports import NotSent, Sent, Unsent, Wait
+from handlers.ports import Sent, Unsent, Wait
 from handlers.thread import read_thread
 from sealing import plaintexts
 from sealing.custody import EntryKind
-from sealing.rows import Accepted, CaseState, Part, Receipt, SendingState
+from sealing.rows import CaseState, Part, Receipt, SendingState
 from storage import tables
 from storage.erasures import SqlReceipts
 from tests.handlers.test_line_reading import PHONE, TIP, answer, answer_to, opened_case
@@ -332,27 +332,6 @@ async def test_a_receipt_settles_what_nobody_knew(one: TestLine) -> None:
         done = await tx.sending(sending)
     assert done is not None
     assert (done.state, done.sealed) == (SendingState.SENT, b"")
-
-
-@pytest.mark.claim("T7")
-async def test_a_provider_that_is_down_for_a_day_gets_the_answer_once_and_no_stale_question(one: TestLine) -> None:
-    case_id, person, identity = await opened_case(one)
-    provider = Provider(one)
-    one.outbox.sent.clear()
-    provider.answers = [NotSent() for _ in range(10_000)]
-    await one.take(message(one, "¿Hay alguien? Siguen encerradas"))
-    with pytest.raises(NotSent):
-        await answer(one, case_id, person, identity, "We read it.")
-    for step in range(450):
-        try:
-            await one.later(600 if step % 3 == 0 else 0)
-        except NotSent:
-            continue
-    provider.answers = []
-    await one.later(1200)
-    assert [text for _, text in one.outbox.sent if "We read it." in text] != []
-    assert len(one.outbox.sent) == 1
-    assert await one.take(message(one, "otra vez", provider_id="again")) is Accepted.NEW
 
 
 @pytest.mark.parametrize("told", [0, -5_000, 10**15])

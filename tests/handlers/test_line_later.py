@@ -20,6 +20,12 @@ from tests.roster_reading import tied
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
 
+@pytest.fixture
+def engine_name() -> str:
+    """What is looked at here lies above the engines; test_line_reading walks the whole way on both."""
+    return "sqlite"
+
+
 async def test_a_later_message_is_appended_and_read_by_the_same_reader(line: TestLine) -> None:
     case_id, person, identity = await opened_case(line)
     await line.write(PHONE, "Son tres mujeres")
