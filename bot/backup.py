@@ -15,6 +15,7 @@ from handlers.parts import worker_leaf
 from sealing import signing
 from sealing.custody import ACTOR_USE, Entry, EntryError, EntryKind, holds, read_leaf
 from sealing.keyring import WorkerKeys
+from sealing.rows import HOUR_MS
 from storage import holding, tables
 from storage.archive import Archive, BackupError, reading, writing
 from storage.backup import dump, load
@@ -23,7 +24,6 @@ from storage.holding import Outgoing
 from storage.store import SqlTx
 from storage.transaction import Transaction
 
-HOUR_MS = 3_600_000
 PAGE = 500
 
 

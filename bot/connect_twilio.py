@@ -8,7 +8,8 @@ from __future__ import annotations
 from bot.channels import Twilio
 from bot.connect import ConnectError
 from bot.web import TWILIO_PATH
-from handlers.twilio_client import NOT_WRITTEN, UNANSWERED, Refusal, TwilioAccount
+from handlers.channels import NOT_WRITTEN
+from handlers.twilio_client import UNANSWERED, Refusal, TwilioAccount
 
 TIMEOUT_S = 15.0
 UNAUTHORIZED = (401, 403)

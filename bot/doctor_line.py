@@ -19,7 +19,7 @@ from routing.exclusion import VETTING_DAYS
 from routing.people import AtlasError, Flag, Region, RegionKind, Role, Roster, TipFacts
 from sealing.keyring import KeyringError, load_worker
 from sealing.rows import StorageDown
-from storage.desk_store import DeskReads
+from storage.counting import tally
 from storage.engine import Database, open_database
 from storage.health import Vitals
 from storage.store import SqlStore
@@ -49,7 +49,8 @@ async def from_inside(settings: Settings, now: datetime) -> list[Finding]:
         vitals = Vitals(database)
         if not await vitals.migrated():
             return [mend(topic, "The tables are not of this version: starting the line brings them up to date.")]
-        found = [await _writing(vitals), await _alive(vitals, now), *waiting(await DeskReads(database, wiring.SystemClock()).counts())]
+        counted = await tally(database, int(now.timestamp() * 1000))
+        found = [await _writing(vitals), _alive(counted.beat_ms), *waiting(counted.totals)]
         return found + await _roster(settings, database, now)
     except StorageDown:
         return [mend(topic, "The database does not answer.")]
@@ -65,13 +66,11 @@ async def _writing(vitals: Vitals) -> Finding:
     return ok("database", "The database answers, is of this version, and takes writes.")
 
 
-async def _alive(vitals: Vitals, now: datetime) -> Finding:
-    beat = await vitals.last_beat()
-    if beat is None:
+def _alive(beat_ms: int | None) -> Finding:
+    if beat_ms is None:
         return mend("worker", "The worker never gave a sign of life: start the line.")
-    age_s = max(0.0, now.timestamp() - beat / 1000)
-    if age_s > ALIVE_MS / 1000:
-        return mend("worker", f"The worker gave its last sign of life {spoken(age_s)} ago: is the line running?")
+    if beat_ms > ALIVE_MS:
+        return mend("worker", f"The worker gave its last sign of life {spoken(beat_ms / 1000)} ago: is the line running?")
     return ok("worker", "The worker lives.")
 
 

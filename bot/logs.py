@@ -79,7 +79,8 @@ def event(name: Event, **fields: Field) -> None:
         raise TypeError("not an event of the list")
     if not all(isinstance(value, int | StrEnum | Fault) for value in fields.values()):
         raise TypeError("an event's fields are integers, enums and faults")
-    _listener(name, fields)
+    for listener in _listeners:
+        listener(name, fields)
     line = json.dumps({"t": int(time.time()), "event": name, **{key: _written(value) for key, value in fields.items()}})
     try:
         sys.stderr.write(line + "\n")
@@ -89,16 +90,11 @@ def event(name: Event, **fields: Field) -> None:
 
 
 def listen(listener: Callable[[Event, Mapping[str, Field]], None]) -> None:
-    """Who counts events in this process; one, which must not raise."""
-    global _listener  # noqa: PLW0603  one process, one listener
-    _listener = listener
+    """Who counts events in this process, in place of whoever did before; it must not raise."""
+    _listeners[:] = [listener]
 
 
-def _nobody(_name: Event, _fields: Mapping[str, Field]) -> None:
-    """Nobody counts."""
-
-
-_listener: Callable[[Event, Mapping[str, Field]], None] = _nobody
+_listeners: list[Callable[[Event, Mapping[str, Field]], None]] = []
 
 
 def _written(value: Field) -> int | str:

@@ -22,6 +22,7 @@ from bot.wiring import PACKS, SECRETS, PracticeToken, SystemClock
 from handlers.parts import worker_leaf
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import load_worker, make_secrets
+from sealing.rows import HOUR_MS
 from storage.engine import open_database
 from storage.store import EpochMismatch, SqlStore
 from translations.packages import provision
@@ -99,7 +100,7 @@ async def _migrate(settings: Settings) -> None:
         except EpochMismatch:
             raise StartError("The database belongs to other secrets: bring those back, or give this line a database of its own.") from None
         if not await store.leaves(most=1):
-            hour = SystemClock().now_ms() // 3_600_000
+            hour = SystemClock().now_ms() // HOUR_MS
             async with store.begin() as tx:
                 await tx.log(worker_leaf(keys, Entry(hour, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
     finally:

@@ -8,11 +8,8 @@ from datetime import datetime
 
 from bot.doctor_line import ALIVE_MS, spoken
 from bot.settings import Settings
-from bot.wiring import SystemClock
-from storage.desk_store import DeskReads
+from storage.counting import tally
 from storage.engine import Database
-from storage.floods import open_items
-from storage.health import Vitals
 
 MB = 1_000_000
 
@@ -59,7 +56,6 @@ class Status:
 
 async def status_of(settings: Settings, database: Database, now: datetime) -> Status:
     """Raises StorageDown."""
-    counts = {**await DeskReads(database, SystemClock()).counts(), "floods": await open_items(database)}
-    beat = await Vitals(database).last_beat()
-    age = None if beat is None else max(0, int(now.timestamp() - beat / 1000))
-    return Status(counts, age, shutil.disk_usage(settings.home).free // MB)
+    found = await tally(database, int(now.timestamp() * 1000))
+    age = None if found.beat_ms is None else found.beat_ms // 1000
+    return Status(found.totals, age, shutil.disk_usage(settings.home).free // MB)

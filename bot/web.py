@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from bot.logs import Event, event
 from handlers.channels import Refused
-from handlers.intake import DAY_MS, Acceptor
+from handlers.intake import Acceptor
 from handlers.ports import Receipts
 from handlers.text import EMPTY_TWIML, SIGNATURE_HEADER, STATUS_PATH, Told, TwilioWebhook, form_items
-from sealing.rows import Accepted, QueueFull, Seen, StorageDown
+from sealing.rows import DAY_MS, Accepted, QueueFull, Seen, StorageDown
 from storage.desk_store import DeskReads
 
 TWILIO_PATH = "/twilio/message"

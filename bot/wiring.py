@@ -54,7 +54,7 @@ from handlers.twilio_client import TwilioAccount
 from handlers.understanding import Understanding
 from routing.people import Atlas
 from sealing.keyring import WorkerKeys, load_web, load_worker
-from sealing.rows import Task, TaskKind
+from sealing.rows import HOUR_MS, Task, TaskKind
 from storage.desk_store import DeskReads
 from storage.engine import Database
 from storage.erasures import SqlReceipts
@@ -75,7 +75,7 @@ DESK_POLL_MS = 60_000
 LISTING_S = 30.0
 """What a step of one page of Twilio's log may take."""
 PRACTICE_POLL_MS = 2_000
-READ_WITHIN_MS = 6 * 3_600_000
+READ_WITHIN_MS = 6 * HOUR_MS
 """What a reader has from the slot (SLA, DESIGN 4)."""
 
 

@@ -23,10 +23,9 @@ from sealing.custody import Entry, EntryError, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Answer
 from sealing.points import Point, reached
-from sealing.rows import ActRow, CaseRow, CaseState, GrantRow, GrantState, Handout, Purpose, Task
+from sealing.rows import HOUR_MS, ActRow, CaseRow, CaseState, GrantRow, GrantState, Handout, Purpose, Task
 from sealing.signing import Use
 
-HOUR_MS = 3_600_000
 KEPT_MS = 600_000
 """A handout is deleted when fetched, or after 10 minutes."""
 CLOCK_SLACK_HOURS = 2

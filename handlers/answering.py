@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from handlers.parts import DAY_MS
 from handlers.phrases import Phrase
 from handlers.ports import Clock, Detector, Phrases, Translator, Tx
 from sealing import age, plaintexts
 from sealing.case import CaseKey, envelope
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Answer, Contact, Outgoing
-from sealing.rows import CaseRow, Envelope, Part, Purpose, SendingRow, SendingState, TaskKind
+from sealing.rows import DAY_MS, CaseRow, Envelope, Part, Purpose, SendingRow, SendingState, TaskKind
 from triage.sensitive import Sensitive
 
 CONTACT = re.compile(r"(?i)[a-z]://|\bwww\.|\w\.[^\W\d_]{2,}|\S@|@\w")

@@ -12,11 +12,11 @@ from handlers.hearing import Heard, Message, held, phone_of, read
 from handlers.memory import Path, Safety, State, StateError
 from handlers.phrases import ASKS, SLOTS, Phrase
 from handlers.questions import closing, following, greeting
+from sealing.rows import HOUR_MS
 from triage.tip import Asked, Control, Urgency
 
 __all__ = ["Heard", "Path", "Plan", "Safety", "Say", "State", "StateError", "Turn", "advance", "overtaken", "pending"]
 
-HOUR_MS = 3_600_000
 GAP_MS = 2 * HOUR_MS
 """After it, whoever writes may be somebody else."""
 EXPIRY_MS = 24 * HOUR_MS

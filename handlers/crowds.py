@@ -10,9 +10,8 @@ from handlers.floods import BITS, Cluster, nearest, worth_telling
 from handlers.ports import Entropy, Tx
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
-from sealing.rows import CaseState, ClusterRow, Purpose
+from sealing.rows import DAY_MS, CaseState, ClusterRow, Purpose
 
-DAY_MS = 86_400_000
 MOST = 5_000
 """Clusters without an item that are remembered. Who sends more texts that differ makes us forget the oldest: then they are not compared."""
 OVER = frozenset({CaseState.CLOSED, CaseState.PURGED})

@@ -24,7 +24,7 @@ from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
 from sealing.points import Point, reached
-from sealing.rows import GrantRow, GrantState, Later, Purpose, SendingRow, SendingState, Task, TaskKind
+from sealing.rows import HOUR_MS, GrantRow, GrantState, Later, Purpose, SendingRow, SendingState, Task, TaskKind
 
 LATE_MS = 15 * 60_000
 """A question of ours that is later than this may meet another person on that phone."""
@@ -78,12 +78,12 @@ class Offers:
         """Strikes this person's grants and makes the next in the order due; nobody left raises the alarm and nothing is widened."""
         now = self.clock.now_ms()
         theirs = [grant] if seat is None else await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
-        await strike(tx, self.keys, theirs, now // 3_600_000)
+        await strike(tx, self.keys, theirs, now // HOUR_MS)
         if not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
             self.alarm(Trouble.ORDER_EXHAUSTED)
 
     def _entry(self, kind: EntryKind, grant: GrantRow, card: str) -> bytes:
-        hour = self.clock.now_ms() // 3_600_000
+        hour = self.clock.now_ms() // HOUR_MS
         return worker_leaf(self.keys, Entry(hour, kind, grant.case_id, sha256(grant.key_file), card))
 
 

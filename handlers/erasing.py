@@ -14,13 +14,12 @@ from sealing import plaintexts
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Erasure
 from sealing.points import Point, reached
-from sealing.rows import ErasureRow, Later, Purpose, Task
+from sealing.rows import DAY_MS, HOUR_MS, ErasureRow, Later, Purpose, Task
 from triage.sensitive import Sensitive
 
-DAY_MS = 86_400_000
 KEPT_DAYS = 3
 """Of a channel that deletes only when asked, and only what is younger than this."""
-OURS_AFTER_MS = 3_600_000
+OURS_AFTER_MS = HOUR_MS
 """A text of ours that is still on its way cannot be deleted."""
 
 

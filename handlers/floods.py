@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from sealing.rows import HOUR_MS
 from triage.fold import fold
 from triage.tip import Asked, Assessment, Urgency
 
@@ -23,7 +24,7 @@ DISTANCE = 6
 """Most bits in which the fingerprints of two copies differ. Unlike texts differ in about 32."""
 ALIKE = 5
 """From the fifth on, copies are one item."""
-WITHIN_MS = 6 * 3_600_000
+WITHIN_MS = 6 * HOUR_MS
 MINE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP, Urgency.TIME_CRITICAL})
 _WORD = re.compile(r"[^\W\d_]+")
 

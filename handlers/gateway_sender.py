@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from handlers.channels import NOT_WRITTEN, UNCERTAIN, whole
 from handlers.gateway import SendMap
 from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent, Wait
 from handlers.text import fit_sms
@@ -20,12 +21,8 @@ from triage.sensitive import Sensitive
 ID_CHARACTERS = 32
 """Of the cause: 128 bits tell texts apart, and the app's server takes 36 characters."""
 TAKEN_BEFORE = 409
-UNCERTAIN = frozenset({408, 502, 504})
-"""Statuses of a proxy that gave up on a request that it may have passed on."""
 SLOW_DOWN = frozenset({429, 503})
 LONGEST_WAIT_S = 3600
-NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-"""Failures before a byte of the request was written."""
 
 
 class GatewaySender:
@@ -49,7 +46,7 @@ class GatewaySender:
         Never BLOCKED: a gateway takes the text first and learns later what becomes of it, so a 4xx speaks of our settings, and once they
         are mended the text should leave.
         """
-        body = self._body.fill(address.reveal(), fit_sms(_whole(text.reveal())), cause[:ID_CHARACTERS])
+        body = self._body.fill(address.reveal(), fit_sms(whole(text.reveal())), cause[:ID_CHARACTERS])
         try:
             async with asyncio.timeout(self._timeout_s * 2):  # each step has its own timeout; this ends a peer that dribbles
                 async with self._http.stream("POST", self._url, content=body) as answer:
@@ -86,8 +83,3 @@ def _delay_ms(text: str, now: datetime) -> int:
         return 0
     left = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - now
     return int(max(0.0, min(left.total_seconds(), LONGEST_WAIT_S)) * 1000)
-
-
-def _whole(text: str) -> str:
-    """Lone surrogates (a desk's JSON can hold one) as `?`."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -10,10 +10,8 @@ from handlers.ports import Clock, Entropy, Intake
 from sealing import plaintexts
 from sealing.keyring import WebKeys
 from sealing.points import Point, reached
-from sealing.rows import Accepted, SealedInbound
+from sealing.rows import DAY_MS, Accepted, SealedInbound
 from triage.tip import Inbound
-
-DAY_MS = 86_400_000
 
 
 class Lanes:

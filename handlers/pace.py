@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from sealing.rows import HOUR_MS
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -25,7 +27,7 @@ class Rate:
         return full - max(0, wait - self.longest), min(wait, self.longest)
 
 
-PER_SENDER = Rate(burst=20, every=15_000, longest=24 * 3_600_000)
+PER_SENDER = Rate(burst=20, every=15_000, longest=24 * HOUR_MS)
 """A person in need writes twenty short texts in a row. 5,000 at once are read within a day, a few at a time, in the order of their coming;
 were the wait much shorter, they would all fall due together, in front of everybody else."""
 WHOLE_LINE = Rate(burst=600, every=100, longest=600_000)

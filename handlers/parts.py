@@ -23,8 +23,6 @@ from sealing.plaintexts import Contact, Stub
 from sealing.rows import Envelope, GrantRow, Part, Purpose
 from triage.tip import Inbound
 
-DAY_MS = 86_400_000
-
 
 @dataclass(frozen=True, slots=True)
 class Sealer:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
-from handlers.parts import DAY_MS, Sealer
+from handlers.parts import Sealer
 from handlers.ports import Clock, Entropy, Store, Trouble, Tx
 from handlers.reading import Read
 from handlers.roster import Member, Vetters, members, spellings
@@ -31,7 +31,7 @@ from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
-from sealing.rows import CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
+from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
 
 Slot = Callable[[int, bool], int]
 """(now, urgent) -> the next moment at which a case may be offered, ms."""
@@ -233,7 +233,7 @@ class Pipeline:
         return self.clock.now_ms() // DAY_MS
 
     def _hour(self) -> int:
-        return self.clock.now_ms() // 3_600_000
+        return self.clock.now_ms() // HOUR_MS
 
 
 class CaseMoved(Exception):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sealing.rows import (
+    HOUR_MS,
     Accepted,
     ActRow,
     CaseRow,
@@ -170,7 +171,7 @@ class Wait(NotSent):
 
     def __init__(self, delay_ms: int) -> None:
         super().__init__()
-        self.delay_ms = max(1_000, min(delay_ms, 3_600_000))
+        self.delay_ms = max(1_000, min(delay_ms, HOUR_MS))
 
 
 class MaybeSent(Exception):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from handlers.channels import Refused
+from handlers.channels import NOT_WRITTEN, Refused
 from handlers.intake import Acceptor
 from handlers.text import MESSAGE_SID, PREFIX, LineNumbers, control_of, count_of
-from handlers.twilio_client import NOT_WRITTEN, UNANSWERED, Refusal, TwilioAccount
+from handlers.twilio_client import UNANSWERED, Refusal, TwilioAccount
 from sealing.points import Point, reached
 from sealing.rows import Accepted
 from triage.sensitive import Sensitive

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from handlers.channels import NOT_WRITTEN, UNCERTAIN, pieces, whole
 from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent, Wait
-from handlers.text import PREFIX, SMS, STATUS_PATH, fit_sms, sms_parts
-from handlers.twilio_client import NOT_WRITTEN, UNANSWERED, Refusal, TwilioAccount
+from handlers.text import MAX_TEXT, PREFIX, SMS, STATUS_PATH, fit_sms
+from handlers.twilio_client import UNANSWERED, Refusal, TwilioAccount
 from triage.sensitive import Sensitive
 
 CLOSED = frozenset({21610, 63014, 63016})
@@ -14,9 +15,6 @@ CLOSED = frozenset({21610, 63014, 63016})
 
 UNREACHABLE = frozenset({21211, 21214, 21217, 21612, 21614, 21635, 63003, 63024})
 """Codes that will stay so for this address: not a number, not a mobile, a landline, no route, not on WhatsApp."""
-
-UNCERTAIN = frozenset({408, 502, 504})
-"""Statuses of a gateway that gave up on a request that it may have passed on."""
 
 NOT_FINAL = frozenset({20009, 20409})
 """A message that Twilio still works on is not deleted: "wait several minutes" (docs/api/errors/20009)."""
@@ -59,7 +57,7 @@ class TwilioSender:
         fails has left in part: MaybeSent.
         """
         refs: list[str] = []
-        parts = sms_parts(fit_sms(_whole(text.reveal())))
+        parts = pieces(fit_sms(whole(text.reveal())), MAX_TEXT)
         callback = self._callback(cause, len(parts))
         for part in parts:
             try:
@@ -141,8 +139,3 @@ def _unerased(refusal: Refusal) -> None:
     if refusal.code in NOT_FINAL or refusal.status == 409:
         raise Wait(NOT_FINAL_MS) from None
     raise NotSent(refusal.status, refusal.code) from None
-
-
-def _whole(text: str) -> str:
-    """Lone surrogates (a desk's JSON can hold one) as `?`: they cannot be sent, and the error of trying carries the text."""
-    return text.encode("utf-8", "replace").decode("utf-8")

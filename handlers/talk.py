@@ -29,20 +29,31 @@ from sealing import plaintexts
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
 from sealing.points import Point, reached
-from sealing.rows import CaseRow, CaseState, InboundRow, Later, Purpose, SendingRow, SendingState, Task, TaskKind, ThreadRow
+from sealing.rows import (
+    DAY_MS,
+    HOUR_MS,
+    CaseRow,
+    CaseState,
+    InboundRow,
+    Later,
+    Purpose,
+    SendingRow,
+    SendingState,
+    Task,
+    TaskKind,
+    ThreadRow,
+)
 from triage.sensitive import Sensitive
 from triage.tip import Control, Form, Inbound, Urgency
 
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 ANSWER_AFTER_MS = 3_000
 """Fixed, from acceptance: the same for a stranger, a wrong code and a tip (DESIGN 1, oracle)."""
-LATE_MS = 3_600_000
+LATE_MS = HOUR_MS
 """A message that took longer to reach us is taken and not answered: somebody else may hold the phone by now."""
 EARLIER_MS = 200
 TRIES = 5
-FORGET_AFTER_MS = 72 * 3_600_000
+FORGET_AFTER_MS = 72 * HOUR_MS
 AT_ONCE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP})
 WAITING_FOR_SEAL = frozenset({CaseState.TALKING, CaseState.HELD})
 

@@ -14,10 +14,9 @@ from telegram import Bot
 from telegram.error import NetworkError, RetryAfter, TimedOut
 from telegram.request import HTTPXRequest
 
+from handlers.channels import NOT_WRITTEN
 from triage.sensitive import Sensitive
 
-NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""Failures before a byte of the request was written."""
 PAUSE_S = 30
 """When a 429 does not say how long: it comes from something before Telegram."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from itertools import accumulate
 
 from telegram import LinkPreviewOptions
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 
+from handlers.channels import pieces, whole
 from handlers.ports import Erasing, MaybeSent, NotSent, Sent, Unsent, Wait
 from handlers.telegram_client import NotWritten, TelegramClient
 from triage.sensitive import Sensitive
@@ -42,7 +42,7 @@ class TelegramSender:
         """
         del cause  # Telegram has no place for a name of ours
         refs: list[str] = []
-        for part in parts(_whole(text.reveal())):
+        for part in filter(str.strip, pieces(whole(text.reveal()), MOST_UNITS)):  # Telegram takes none of white space alone
             try:
                 result = await self._post(int(address.reveal()), part)
             except NotSent:
@@ -93,26 +93,7 @@ class TelegramSender:
         await self._client.close()
 
 
-def parts(text: str, most: int = MOST_UNITS) -> tuple[str, ...]:
-    """The text in pieces of at most `most` UTF-16 units, cut after white space where there is some. Joined, they are the text, but for
-    pieces of nothing but white space: Telegram takes none."""
-    found: list[str] = []
-    rest = text
-    while rest:
-        fits = sum(1 for total in accumulate(2 if char > "\uffff" else 1 for char in rest) if total <= most)
-        gap = max(rest.rfind(space, 0, fits) for space in " \n") if fits < len(rest) else -1
-        cut = gap + 1 if gap > 0 else fits
-        found.append(rest[:cut])
-        rest = rest[cut:]
-    return tuple(part for part in found if not part.isspace())
-
-
 def _wait(refusal: RetryAfter) -> Wait:
     pause = refusal.retry_after
     seconds = pause.total_seconds() if isinstance(pause, timedelta) else pause
     return Wait(int(seconds * 1000))
-
-
-def _whole(text: str) -> str:
-    """Lone surrogates (a desk's JSON can hold one) as `?`: they cannot be sent, and the error of trying carries the text."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,13 +11,12 @@ from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import accumulate
 from urllib.parse import parse_qsl
 
 import phonenumbers
 from twilio.request_validator import RequestValidator
 
-from handlers.channels import Refused, read_body
+from handlers.channels import Refused, read_body, utf16
 from sealing.rows import Receipt
 from triage.sensitive import Sensitive
 from triage.tip import Control, Form, Inbound
@@ -273,7 +272,7 @@ def sms_units(text: str) -> SmsUnits:
     if _is_gsm7(text):
         costs = [2 if char in _GSM7_EXTENSION else 1 for char in text]
         return SmsUnits(Encoding.GSM7, sum(costs), _segments(costs, 160, 153))
-    costs = _utf16(text)
+    costs = utf16(text)
     return SmsUnits(Encoding.UCS2, sum(costs), _segments(costs, 70, 67))
 
 
@@ -283,25 +282,8 @@ def fit_sms(text: str) -> str:
     return plain if _is_gsm7(plain) else text
 
 
-def sms_parts(text: str) -> tuple[str, ...]:
-    """The text in pieces that one request takes each, cut after white space where there is some. Joined, they are the text."""
-    parts: list[str] = []
-    rest = text
-    while sum(_utf16(rest)) > MAX_TEXT:
-        fits = sum(1 for total in accumulate(_utf16(rest)) if total <= MAX_TEXT)
-        gap = max(rest.rfind(space, 0, fits) for space in " \n")
-        cut = gap + 1 if gap > 0 else fits
-        parts.append(rest[:cut])
-        rest = rest[cut:]
-    return (*parts, rest)
-
-
 def _is_gsm7(text: str) -> bool:
     return all(char in _GSM7 or char in _GSM7_EXTENSION for char in text)
-
-
-def _utf16(text: str) -> list[int]:
-    return [2 if ord(char) > 0xFFFF else 1 for char in text]
 
 
 def _segments(costs: Sequence[int], alone: int, joined: int) -> int:

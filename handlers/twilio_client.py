@@ -18,8 +18,6 @@ from twilio.rest import Client
 
 from triage.sensitive import Sensitive
 
-NOT_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-"""Failures before a byte of the request was written."""
 UNANSWERED = (httpx.HTTPError, TimeoutError, TwilioException, ValueError, TypeError, AttributeError, LookupError)
 """Written and unanswered, or answered with something that is not Twilio's. Their args and causes hold content: `from None`."""
 TOO_MANY = frozenset({20429, 14107, 21611, 63018})

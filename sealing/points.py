@@ -35,17 +35,13 @@ class Point(StrEnum):
 
 
 def reached(point: Point) -> None:
-    _listener(point)
+    for listener in _listeners:
+        listener(point)
 
 
 def listen(listener: Callable[[Point], None]) -> None:
-    """For tests alone."""
-    global _listener  # noqa: PLW0603  one process, one listener
-    _listener = listener
+    """For tests alone; in place of whoever listened before."""
+    _listeners[:] = [listener]
 
 
-def _nobody(_: Point) -> None:
-    """Nobody listens."""
-
-
-_listener: Callable[[Point], None] = _nobody
+_listeners: list[Callable[[Point], None]] = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Table, func, select
+from sqlalchemy import Column, Select, Table, func, select
 
 from sealing.rows import CaseState, SendingState, TaskKind
 from storage import tables
 from storage.engine import Database
+from storage.floods import OPEN_ITEMS
 from storage.holding import held_since
 from storage.tasks import SHELVED_ATTEMPTS
 from storage.transaction import Transaction
@@ -18,7 +19,8 @@ from storage.transaction import Transaction
 @dataclass(frozen=True, slots=True)
 class Tally:
     """`waiting` = messages not sealed into a case yet; `late_ms` = how long the task that waits longest has been due; `beat_ms` = since the
-    worker's last sign of life, None when there never was one; `held` = since a restore nothing leaves."""
+    worker's last sign of life, None when there never was one; `held` = since a restore nothing leaves; `floods` = cases that go on and
+    are the one item of a flood each."""
 
     waiting: int
     tasks: Mapping[str, int]
@@ -28,13 +30,32 @@ class Tally:
     sendings: Mapping[str, int]
     beat_ms: int | None
     held: bool
+    people: int
+    floods: int
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """By the names of `tipline status --json`."""
+        ended = self.cases[CaseState.CLOSED] + self.cases[CaseState.PURGED]
+        return {
+            "inbound": self.waiting,
+            "tasks": sum(self.tasks.values()),
+            "tasks_shelved": sum(self.shelved.values()),
+            "cases_open": sum(self.cases.values()) - ended,
+            "cases_held": self.cases[CaseState.HELD],
+            "floods": self.floods,
+            "sendings_due": self.sendings[SendingState.DUE] + self.sendings[SendingState.SENDING],
+            "sendings_unknown": self.sendings[SendingState.UNKNOWN],
+            "sendings_shelved": self.sendings[SendingState.SHELVED],
+            "people": self.people,
+        }
 
 
 async def tally(database: Database, now_ms: int) -> Tally:
     """At one moment. Raises StorageDown."""
     task = tables.task.c
     async with database.begin(reading=True) as transaction:
-        waiting = int((await transaction.run(select(func.count()).select_from(tables.inbound))).scalar_one())
+        waiting = await _count(transaction, select(func.count()).select_from(tables.inbound))
         first = (await transaction.run(select(func.min(task.due)))).scalar()
         shelved = select(task.kind, func.count()).where(task.attempts >= SHELVED_ATTEMPTS).group_by(task.kind)
         stuck = {str(kind): n for kind, n in await transaction.run(shelved)}
@@ -48,7 +69,13 @@ async def tally(database: Database, now_ms: int) -> Tally:
             await _by(transaction, tables.sending, tables.sending.c.state, SendingState),
             None if beat is None else max(0, now_ms - int(beat)),
             await held_since(transaction) is not None,
+            await _count(transaction, select(func.count()).select_from(tables.person)),
+            await _count(transaction, OPEN_ITEMS),
         )
+
+
+async def _count(transaction: Transaction, counted: Select[int]) -> int:
+    return int((await transaction.run(counted)).scalar_one())
 
 
 async def _by(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import and_, delete, exists, or_, select
 
 from sealing.rows import (
     ActRow,
-    CaseState,
     DeskGrant,
     Envelope,
     GrantRow,
@@ -17,30 +16,17 @@ from sealing.rows import (
     Handout,
     Part,
     PersonRow,
-    SendingState,
     TaskKind,
 )
 from storage import tables
 from storage.engine import Database
-from storage.tasks import SHELVED_ATTEMPTS, Clock, TaskIds, add_tasks
+from storage.tasks import Clock, TaskIds, add_tasks
 
 MOST_CHALLENGES_EACH = 20
 """Of one person; a browser needs one."""
 MOST_CHALLENGES = 10_000
 
 _SHOWN = (GrantState.OFFERED, GrantState.OPEN, GrantState.STRUCK)
-
-_COUNTED: Mapping[str, tuple[Table, ColumnElement[bool] | None]] = {
-    "inbound": (tables.inbound, None),
-    "tasks": (tables.task, None),
-    "tasks_shelved": (tables.task, tables.task.c.attempts >= SHELVED_ATTEMPTS),
-    "cases_open": (tables.case, tables.case.c.state.not_in((CaseState.CLOSED, CaseState.PURGED))),
-    "cases_held": (tables.case, tables.case.c.state == CaseState.HELD),
-    "sendings_due": (tables.sending, tables.sending.c.state.in_((SendingState.DUE, SendingState.SENDING))),
-    "sendings_unknown": (tables.sending, tables.sending.c.state == SendingState.UNKNOWN),
-    "sendings_shelved": (tables.sending, tables.sending.c.state == SendingState.SHELVED),
-    "people": (tables.person, None),
-}
 
 
 class DeskReads:
@@ -133,12 +119,3 @@ class DeskReads:
         async with self._database.begin(reading=True) as transaction:
             at = (await transaction.run(select(tables.heartbeat.c.at).where(tables.heartbeat.c.role == role))).scalar()
         return at is not None and now_ms - at <= max_age_ms
-
-    async def counts(self) -> Mapping[str, int]:
-        """How many rows wait or are stuck, for the operator. For the public they are too fine (DESIGN 5)."""
-        async with self._database.begin(reading=True) as transaction:
-            found = {}
-            for name, (table, where) in _COUNTED.items():
-                counted = select(func.count()).select_from(table)
-                found[name] = int((await transaction.run(counted if where is None else counted.where(where))).scalar_one())
-        return found

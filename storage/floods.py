@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from sealing.rows import CaseState, ClusterRow
 from storage import tables
-from storage.engine import Database
 from storage.transaction import TxPart, values_of
 
 CHUNK = 500
@@ -49,16 +48,16 @@ class ClusterPart(TxPart):
             await self._transaction.run(delete(tables.cluster).where(tables.cluster.c.id.in_(ids[start : start + CHUNK])))
 
 
+OPEN_ITEMS = (
+    select(func.count(tables.case.c.id.distinct()))
+    .select_from(tables.cluster.join(tables.case, tables.case.c.id == tables.cluster.c.case_id))
+    .where(tables.case.c.state.not_in(_OVER))
+)
+"""How many review items go on: floods that are one case each."""
+
+
 def past(day: int) -> ColumnElement[bool]:
     """Clusters that the sweep of this day takes. An item stays as long as its case goes on."""
     column = tables.cluster.c
     over = select(tables.case.c.id).where(tables.case.c.state.in_(_OVER))
     return and_(column.day < day - KEPT_DAYS, or_(column.case_id.is_(None), column.case_id.in_(over)))
-
-
-async def open_items(database: Database) -> int:
-    """Review items that go on: floods that are one case each."""
-    joined = tables.cluster.join(tables.case, tables.case.c.id == tables.cluster.c.case_id)
-    counted = select(func.count(tables.case.c.id.distinct())).select_from(joined).where(tables.case.c.state.not_in(_OVER))
-    async with database.begin(reading=True) as transaction:
-        return int((await transaction.run(counted)).scalar_one())

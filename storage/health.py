@@ -1,4 +1,4 @@
-"""What an operator asks of a database: which version, whether it takes writes, when somebody last gave a sign of life."""
+"""What an operator asks of a database: which version, and whether it takes writes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,6 @@ class Vitals:
                 await _write_and_take_back(transaction)
         except _TakenBack:
             return
-
-    async def last_beat(self, role: str = "worker") -> int | None:
-        """Milliseconds since 1970; None when there never was one."""
-        async with self._database.begin(reading=True) as transaction:
-            beat = (await transaction.run(select(tables.heartbeat.c.at).where(tables.heartbeat.c.role == role))).scalar()
-        return None if beat is None else int(beat)
 
 
 async def _write_and_take_back(transaction: Transaction) -> None:

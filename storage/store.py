@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import CaseState, EpochRow, TaskKind
+from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
@@ -19,8 +19,6 @@ from storage.tasks import TaskIds, TaskPart, add_tasks
 
 SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
-
-_DAY_MS = 86_400_000
 
 
 class EpochMismatch(Exception):
@@ -50,7 +48,7 @@ class SqlStore:
 
         Then empties SQLite's write-ahead log, where deleted rows would live on. Raises StorageDown.
         """
-        day = now_ms // _DAY_MS
+        day = now_ms // DAY_MS
         async with self._database.begin() as transaction:
             swept = 0
             for expired in (

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import select
 
 from bot.wiring import SystemEntropy
-from handlers.intake import DAY_MS, Acceptor, Lanes
+from handlers.intake import Acceptor, Lanes
 from sealing import age, plaintexts
 from sealing.keyring import load_web, load_worker, make_secrets
-from sealing.rows import Accepted, Purpose, SealedInbound, StorageDown
+from sealing.rows import DAY_MS, Accepted, Purpose, SealedInbound, StorageDown
 from storage import tables
 from storage.engine import Database, open_database
 from storage.intake import SqlIntake

@@ -21,7 +21,7 @@ from routing.gate import GateFile, parse_gate
 from sealing import age, plaintexts
 from sealing.rows import Accepted, CaseRow, CaseState, Envelope, Part, TaskKind
 from storage import tables
-from storage.floods import open_items
+from storage.counting import tally
 from tests.handlers.test_line_forgetting import SlowTranslator
 from tests.line import CHANNEL, TestLine, fresh_line
 from tests.storage.rows import count
@@ -180,7 +180,7 @@ async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line
         assert "form" not in alone.messages[0]
         assert Part.CONTACT in {part.part for part in alone.parts}
     assert line.floods == [5, 10]
-    assert await open_items(line.database) == 1
+    assert (await tally(line.database, 0)).floods == 1
     await flood(line, range(12, 14))
     await line.later(61)
     assert len(await line.cases()) == 5
@@ -355,7 +355,7 @@ async def test_no_fingerprint_stands_in_the_clear_and_the_sweep_takes_what_is_pa
         assert await tx.move_case(row.case_id, CaseState.TALKING, CaseState.CLOSED)
     await one.store.sweep(later)
     assert await count(one.database, tables.cluster) == 0
-    assert await open_items(one.database) == 0
+    assert (await tally(one.database, 0)).floods == 0
 
 
 @pytest.mark.claim("T35")

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
-from hypothesis import strategies as st
 
 from handlers.ports import Erasing, MaybeSent, NotSent, Sender, Sent, Unsent, Wait
 from handlers.telegram_client import PAUSE_S
-from handlers.telegram_sender import MOST_UNITS, TelegramSender, parts
+from handlers.telegram_sender import TelegramSender
 from tests.peers.telegram import DELETABLE_S, PRACTICE_TOKEN, Fault, TelegramPeer
 from triage.sensitive import Sensitive
 
@@ -216,17 +214,3 @@ async def test_a_deletion_that_nobody_confirmed_is_asked_for_again(peer: Telegra
     _assert_empty(refused.value)
     await sender.erase(SOURCE, ref)
     assert peer.deleted == [(CHAT, int(ref))]
-
-
-@given(st.text(alphabet="ab \n🏠", max_size=60), st.integers(2, 12))
-def test_parts_fit_and_together_are_the_text(text: str, most: int) -> None:
-    found = parts(text, most)
-    assert all(len(part.encode("utf-16-le")) // 2 <= most and not part.isspace() for part in found)
-    assert "".join("".join(found).split()) == "".join(text.split())
-
-
-def test_a_text_is_cut_after_white_space_and_at_the_limit_where_there_is_none() -> None:
-    assert parts("aaa bbb ccc", 8) == ("aaa bbb ", "ccc")
-    assert parts("a" * MOST_UNITS) == ("a" * MOST_UNITS,)
-    assert [len(part) for part in parts("🏠" * MOST_UNITS)] == [MOST_UNITS // 2] * 2
-    assert parts("") == ()

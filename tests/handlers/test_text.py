@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.channels import Refused
+from handlers.channels import Refused, pieces
 from handlers.text import (
     MAX_BODY,
     MAX_FIELDS,
@@ -26,7 +26,6 @@ from handlers.text import (
     fit_sms,
     form_items,
     parse_form,
-    sms_parts,
     sms_units,
 )
 from sealing.rows import Receipt
@@ -503,13 +502,13 @@ def test_fitting_never_makes_a_text_dearer_in_kind(text: str) -> None:
 
 @given(st.text(alphabet="ab \nñ😀", max_size=4000))
 def test_parts_are_the_text_and_fit(text: str) -> None:
-    parts = sms_parts(text)
+    parts = pieces(text, MAX_TEXT)
     assert "".join(parts) == text
     assert all(len(part.encode("utf-16-le")) // 2 <= MAX_TEXT for part in parts)
 
 
 def test_parts_are_cut_between_words() -> None:
-    first, second = sms_parts("word " * 321)
+    first, second = pieces("word " * 321, MAX_TEXT)
     assert first.endswith("word ")
     assert second == "word "
-    assert [len(part) for part in sms_parts("x" * 1601)] == [1600, 1]
+    assert [len(part) for part in pieces("x" * 1601, MAX_TEXT)] == [1600, 1]

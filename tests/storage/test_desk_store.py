@@ -215,19 +215,6 @@ async def test_ready_while_the_worker_beats(database: Database, clock: SetClock)
 
 
 @pytest.mark.asyncio
-async def test_counts_tell_what_waits_and_what_is_stuck(database: Database, clock: SetClock) -> None:
-    desk = DeskReads(database, clock)
-    assert set((await desk.counts()).values()) == {0}
-    await sealed_case(database, clock)
-    async with SqlStore(database).begin() as tx:
-        await tx.save_person(a_person())
-    async with database.begin() as transaction:
-        await transaction.run(tables.task.update().values(attempts=10))
-    found = await desk.counts()
-    assert {name: n for name, n in found.items() if n} == {"tasks": 1, "tasks_shelved": 1, "cases_open": 1, "people": 1}
-
-
-@pytest.mark.asyncio
 async def test_a_database_that_is_away_is_said_to_be_down(database: Database, clock: SetClock) -> None:
     desk = DeskReads(database, clock)
     await database.close()

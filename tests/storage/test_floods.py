@@ -8,8 +8,9 @@ import pytest
 
 from sealing.rows import CaseState, ClusterRow
 from storage import tables
+from storage.counting import tally
 from storage.engine import Database
-from storage.floods import CHUNK, KEPT_DAYS, open_items
+from storage.floods import CHUNK, KEPT_DAYS
 from storage.store import SqlStore
 from tests.databases import SetClock
 from tests.storage.rows import a_case, a_conversation, a_sealing, an_id, count
@@ -63,7 +64,7 @@ async def test_the_sweep_keeps_an_item_that_goes_on_and_takes_the_rest(database:
             assert await tx.add_case(case)
         for row in (young, item, ended, alone):
             assert await tx.save_cluster(row)
-    assert await open_items(database) == 1
+    assert (await tally(database, 0)).floods == 1
     assert await store.sweep(DAY * DAY_MS) == 2
     async with store.begin() as tx:
         assert (await tx.clusters(0, {}))[0] == {young.id, item.id}

@@ -6,10 +6,8 @@ import pytest
 
 from sealing.rows import StorageDown
 from storage import tables
-from storage.desk_store import DeskReads
 from storage.engine import Database, open_database
 from storage.health import Vitals
-from tests.databases import SetClock
 from tests.storage.rows import count
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
@@ -34,16 +32,8 @@ async def test_trying_to_write_leaves_nothing_and_fails_where_it_cannot(database
     await empty.close()
 
 
-async def test_the_last_sign_of_life(database: Database, clock: SetClock) -> None:
-    vitals = Vitals(database)
-    assert await vitals.last_beat() is None
-    await DeskReads(database, clock).beat("worker", 1_800_000_000_123)
-    assert await vitals.last_beat() == 1_800_000_000_123
-    assert await vitals.last_beat("web") is None
-
-
 async def test_a_database_that_is_away_is_not_an_old_one(database: Database) -> None:
     await database.close()
-    for asked in (Vitals(database).migrated, Vitals(database).try_writing, Vitals(database).last_beat):
+    for asked in (Vitals(database).migrated, Vitals(database).try_writing):
         with pytest.raises(StorageDown):
             await asked()
