@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many tests ran on which engine and in a browser, and how many were left out for want of one."""
+    """What tests have to tell, how many ran on which engine and in a browser, and how many were left out for want of one."""
     ran: Counter[str] = Counter()
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         if report.when != "call":
@@ -43,6 +43,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for engine in ("sqlite", "postgres"):
             ran[engine] += engine in report.nodeid.partition("[")[2]
         ran["browser"] += "browser" in report.keywords
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
     skipped = len(terminalreporter.getreports("skipped"))
     without = sum("browser" in report.keywords for report in terminalreporter.getreports("skipped"))
     terminalreporter.write_line(

@@ -7,6 +7,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -47,7 +48,7 @@ LEFT_ONCE = {SendingState.SENT: (1, 1), SendingState.UNKNOWN: (0, 1), SendingSta
 """What the ledger says of a text -> how often at least and at most the provider has it."""
 
 
-async def killed_at_every_point(home: Path, url: str, engine: str) -> None:
+async def killed_at_every_point(home: Path, url: str, engine: str, tell: Callable[[str], None]) -> None:
     assert {*FORMS, *LISTS, *COMES_BY} == set(Point), "a point that this test does not know"
     seed = secrets.randbits(32)
     print(f"seed {seed}")
@@ -57,7 +58,7 @@ async def killed_at_every_point(home: Path, url: str, engine: str) -> None:
         for point in COMES_BY:
             await killer.kill_worker(point)
         await line.finish()
-        print(killer.table(engine))
+        tell(killer.table(engine))
         assert killer.toll == dict.fromkeys(Point, KILLS)
         await nothing_is_lost_or_doubled(line)
         assert left_lying_about(home, url) == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,5 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 @pytest.mark.claim("T7")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("engine_name", ["sqlite"])
-async def test_no_acknowledged_tip_is_lost_or_doubled_by_kills_at_every_point(tmp_path: Path, url: str, engine_name: str) -> None:
-    await killed_at_every_point(tmp_path, url, engine_name)
+async def test_no_acknowledged_tip_is_lost_or_doubled_by_kills_at_every_point(
+    tmp_path: Path, url: str, engine_name: str, record_property: Callable[[str, object], None]
+) -> None:
+    await killed_at_every_point(tmp_path, url, engine_name, partial(record_property, "told"))

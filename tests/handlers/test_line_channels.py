@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -34,10 +35,10 @@ async def one(tmp_path: Path) -> AsyncIterator[TestLine]:
         yield made
 
 
-def message(line: TestLine, text: str, phone: str = PHONE, **more: object) -> Inbound:
+def message(line: TestLine, text: str, phone: str = PHONE, **more: Any) -> Inbound:
     at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
     made = Inbound(CHANNEL, Sensitive(phone), Sensitive(text), secrets.token_hex(8), at, ref=secrets.token_hex(4))
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
 async def sending_states(line: TestLine) -> list[SendingState]:
@@ -261,7 +262,7 @@ class Provider:
     def __init__(self, line: TestLine) -> None:
         self.line, self.answers, self.tried = line, list[Exception | Unsent](), list[str]()
         self.waits = dict[str, int]()
-        line.outbox.send = self.send  # type: ignore[method-assign]
+        line.outbox.provider = self.send
 
     async def send(self, address: Sensitive[str], text: Sensitive[str], cause: str) -> Sent | Unsent:
         self.tried.append(address.reveal())

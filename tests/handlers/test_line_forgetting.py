@@ -105,7 +105,7 @@ class SlowProvider(Outbox):
 
 def slow(line: TestLine, then: Exception | Unsent | None = None) -> SlowProvider:
     made = SlowProvider(line.outbox.sent, line.outbox.erased, then=then)
-    line.outbox.send = made.send  # type: ignore[method-assign]
+    line.outbox.provider = made.send
     line.outbox.sent.clear()
     return made
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.peers.serving import Small
 
 
-class ApiPeer:
+class ApiPeer(Small):
     """`with ApiPeer({"GET /path": (200, {...})}) as api:` serves `api.url`; any other path is 404. `asked`: (path, Authorization)."""
 
     def __init__(self, answers: Mapping[str, tuple[int, object]] | None = None, slow_s: float = 0) -> None:
@@ -20,22 +19,7 @@ class ApiPeer:
         self.slow_s = slow_s
         """How far its clock is ahead."""
         self.asked: list[tuple[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("AskedOfPeer", (Asked,), {"peer": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+        super().__init__(Asked)
 
 
 class Asked(BaseHTTPRequestHandler):

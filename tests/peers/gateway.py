@@ -18,9 +18,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.peers.serving import Small
 
 SIGNING_KEY = "practice-signing-key"
 USER, PASSWORD = "sms", "practice-password"
@@ -54,7 +55,7 @@ class Text:
     text: str
 
 
-class GatewayPeer:
+class GatewayPeer(Small):
     """`with GatewayPeer() as phone:` takes texts at `phone.url`; `phone.sent` is what went out."""
 
     def __init__(self) -> None:
@@ -63,27 +64,19 @@ class GatewayPeer:
         self.retry_after = "7"
         self._faults: list[Fault] = []
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("PhoneOfPeer", (Phone,), {"peer": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(Phone)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/message"
+        return f"{super().url}/message"
 
     def fail(self, *faults: Fault) -> None:
         """The next requests meet these, one each, in order."""
         self._faults.extend(faults)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def stop(self) -> None:
         self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+        super().stop()
 
 
 class Phone(BaseHTTPRequestHandler):

@@ -8,22 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.peers.serving import Served
 from tests.peers.telegram_updates import BotApiError, Updates
 
 PRACTICE_TOKEN = "123456:practice-telegram-token-0123456789"
@@ -69,16 +66,13 @@ class Chat:
     retry_after: int = 0
 
 
-class TelegramPeer:
+class TelegramPeer(Served):
     """`with TelegramPeer() as peer:` serves `peer.url`; `peer.sent` is what the bot wrote, `peer.write` is somebody writing to it."""
 
     def __init__(self, token: str = PRACTICE_TOKEN) -> None:
+        super().__init__()
         self.token = token
         self.updates = Updates()
-        self._transports: dict[int, asyncio.Transport] = {}
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
-        self._port = 0
         self.reset()
 
     def reset(self) -> None:
@@ -93,10 +87,6 @@ class TelegramPeer:
         self._last_message = 0
         self.updates.closed = True
         self.updates = Updates()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
 
     def now(self) -> int:
         """Seconds since 1970; `ahead_s` lets days pass."""
@@ -134,32 +124,12 @@ class TelegramPeer:
             time.sleep(0.02)
         return tuple(self.sent)
 
-    def start(self) -> None:
-        app = Starlette(routes=[Route("/bot{token}/{method}", self._serve, methods=["GET", "POST"])])
-        config = uvicorn.Config(app, "127.0.0.1", 0, http=self._protocol(), ws="none", lifespan="off", loop="asyncio", log_config=None)
-        config.timeout_graceful_shutdown = 1
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        end = time.monotonic() + 10
-        while not self._server.started:
-            if time.monotonic() > end:
-                raise TimeoutError("the Telegram peer did not start")
-            time.sleep(0.01)
-        self._port = self._server.servers[0].sockets[0].getsockname()[1]
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/bot{token}/{method}", self._serve, methods=["GET", "POST"])])
 
     def stop(self) -> None:
         self.updates.closed = True
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(timeout=10)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
+        super().stop()
 
     async def _serve(self, request: Request) -> Response:
         method = request.path_params["method"].lower()
@@ -209,10 +179,9 @@ class TelegramPeer:
 
     async def _broken(self, request: Request, answer: Response, fault: Fault) -> Response:
         if fault is Fault.HANG:
-            while self._server is not None and not self._server.should_exit and not await request.is_disconnected():
-                await asyncio.sleep(0.02)
-        if fault is Fault.LOST and request.client is not None:
-            self._transports[request.client.port].abort()
+            await self.hang(request)
+        if fault is Fault.LOST:
+            self.cut(request)
         if fault is Fault.BAD_GATEWAY:
             return Response("<html>502 Bad Gateway</html>", 502, media_type="text/html")
         if fault is Fault.GARBLED:
@@ -293,20 +262,11 @@ class TelegramPeer:
         self.menus[_scope(given), language] = commands
         return True
 
-    def _protocol(self) -> type[asyncio.Protocol]:
-        """uvicorn's HTTP/1.1 with two ways to break it: closed on arrival, and a transport that a request can be cut off by."""
-        peer = self
-
-        class Breakable(H11Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                assert isinstance(transport, asyncio.Transport)
-                super().connection_made(transport)
-                peer._transports[transport.get_extra_info("peername")[1]] = transport
-                if [fault for _, fault in peer._faults[:1]] == [Fault.CLOSED]:
-                    peer._faults.pop(0)
-                    transport.abort()
-
-        return Breakable
+    def closed_on_arrival(self) -> bool:
+        closed = [fault for _, fault in self._faults[:1]] == [Fault.CLOSED]
+        if closed:
+            self._faults.pop(0)
+        return closed
 
 
 def _scope(given: Mapping[str, str]) -> str:

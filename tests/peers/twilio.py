@@ -10,25 +10,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qsl
 
 import httpx
 import phonenumbers
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.peers.serving import Served
 from tests.peers.twilio_forms import PRACTICE_SID, PRACTICE_TOKEN, incoming, pictures, signed_form, status, whatsapp
 from tests.peers.twilio_log import UNFINISHED, AccountLog, Entry, media_sids
 
@@ -82,20 +78,17 @@ class Delivery:
     body: str
 
 
-class TwilioPeer:
+class TwilioPeer(Served):
     """`with TwilioPeer() as peer:` serves `peer.url`; `peer.sent` is what went out, `peer.log` what the account shows.
 
     `progress`: statuses that each message passes by itself once taken, each told to its callback.
     """
 
     def __init__(self, account_sid: str = PRACTICE_SID, auth_token: str = PRACTICE_TOKEN) -> None:
+        super().__init__()
         self.account_sid, self.auth_token = account_sid, auth_token
         self._faults: list[Fault] = []
-        self._transports: dict[int, asyncio.Transport] = {}
         self._progressing: set[asyncio.Task[None]] = set()
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
-        self._port = 0
         self.requests = 0
         """Of all kinds; `tried` are those to send a message."""
         self.reset()
@@ -114,10 +107,6 @@ class TwilioPeer:
         self.retries = 0
         self.progress: tuple[str, ...] = ()
         self._faults.clear()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def sent(self) -> tuple[Delivery, ...]:
@@ -192,7 +181,7 @@ class TwilioPeer:
 
     # The account's side
 
-    def start(self) -> None:
+    def app(self) -> Starlette:
         base = "/2010-04-01/Accounts/{account}/Messages"
         routes = [
             Route(f"{base}.json", self._list, methods=["GET"]),
@@ -201,38 +190,7 @@ class TwilioPeer:
             Route(f"{base}/{{sid}}/Media.json", self._media, methods=["GET"]),
             Route(f"{base}/{{sid}}/Media/{{media}}.json", self._media, methods=["DELETE"]),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes),
-            host="127.0.0.1",
-            port=0,
-            http=self._protocol(),
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            log_config=None,
-        )
-        config.timeout_graceful_shutdown = 1
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        end = time.monotonic() + 10
-        while not self._server.started:
-            if time.monotonic() > end:
-                raise TimeoutError("the Twilio peer did not start")
-            time.sleep(0.01)
-        self._port = self._server.servers[0].sockets[0].getsockname()[1]
-
-    def stop(self) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(timeout=10)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
+        return Starlette(routes=routes)
 
     async def _create(self, request: Request) -> Response:
         self.tried += 1
@@ -308,10 +266,9 @@ class TwilioPeer:
 
     async def _answer(self, request: Request, answer: Response, fault: Fault) -> Response:
         if fault is Fault.HANG:
-            while self._server is not None and not self._server.should_exit and not await request.is_disconnected():
-                await asyncio.sleep(0.05)
-        if fault is Fault.LOST and request.client is not None:
-            self._transports[request.client.port].abort()
+            await self.hang(request)
+        if fault is Fault.LOST:
+            self.cut(request)
         if fault is Fault.GATEWAY_TIMEOUT:
             return Response("<html>504 Gateway Time-out</html>", status_code=504, media_type="text/html")
         if fault is Fault.GARBLED:
@@ -336,20 +293,11 @@ class TwilioPeer:
         heard = self.heard.get(to)
         return to.startswith(CHANNEL) and (heard is None or datetime.now(UTC) - heard > WINDOW)
 
-    def _protocol(self) -> type[asyncio.Protocol]:
-        """uvicorn's HTTP/1.1 with two ways to break it: closed on arrival, and a transport that a request can be cut off by."""
-        peer = self
-
-        class Breakable(H11Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                assert isinstance(transport, asyncio.Transport)
-                super().connection_made(transport)
-                peer._transports[transport.get_extra_info("peername")[1]] = transport
-                if peer._faults[:1] == [Fault.CLOSED]:
-                    peer._faults.pop(0)
-                    transport.abort()
-
-        return Breakable
+    def closed_on_arrival(self) -> bool:
+        closed = self._faults[:1] == [Fault.CLOSED]
+        if closed:
+            self._faults.pop(0)
+        return closed
 
 
 def _is_number(to: str) -> bool:

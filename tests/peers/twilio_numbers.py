@@ -8,12 +8,10 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+from tests.peers.serving import Small
 from tests.peers.twilio_forms import PRACTICE_SID, PRACTICE_TOKEN
 
 BASE = f"/2010-04-01/Accounts/{PRACTICE_SID}"
@@ -26,28 +24,13 @@ SETTABLE = {
 }
 
 
-class NumbersPeer:
+class NumbersPeer(Small):
     """`with NumbersPeer("+1…") as peer:`; `peer.numbers[number]` = the resource. `garbled`: answers with something that is not Twilio's."""
 
     def __init__(self, *numbers: str) -> None:
         self.garbled = False
         self.numbers = {number: new(number) for number in numbers}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("NumbersAsked", (Asked,), {"peer": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+        super().__init__(Asked)
 
 
 def new(number: str) -> dict[str, str | None]:
