@@ -31,7 +31,7 @@ from rich.table import Table
 from benchmarks.line import CHANNELS, NUMBER, PUBLIC, durable_postgres, line_settings, machine, postgres_database, sqlite_database
 from bot.channels import Channels
 from bot.handover import Role, to_child
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from storage.intake import BATCH
 from tests.peers.processes import free_port
 from tests.peers.twilio import PRACTICE_TOKEN, incoming, signed_form

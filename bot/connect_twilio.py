@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.channels import Twilio
 from bot.connect import ConnectError
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from handlers.channels import NOT_WRITTEN
 from handlers.twilio_client import UNANSWERED, Refusal, TwilioAccount
 

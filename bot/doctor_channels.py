@@ -15,7 +15,7 @@ from bot.finding import Finding, look, mend, ok, unknown
 from bot.gateway_route import GATEWAY_PATH
 from bot.settings import Settings
 from bot.telegram_route import TELEGRAM_PATH
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from handlers.gateway import SIGNATURE_HEADER as GATEWAY_HEADER
 from handlers.telegram import HOOK_HEADER as TELEGRAM_HEADER
 from handlers.text import SIGNATURE_HEADER as TWILIO_HEADER

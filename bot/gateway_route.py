@@ -9,12 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.logs import Event, event
-from bot.web import STATUS
+from bot.taking import refused, take
 from handlers.channels import Refused, read_body
 from handlers.gateway import MAX_BODY, SIGNATURE_HEADER, TIMESTAMP_HEADER, GatewayWebhook
 from handlers.intake import Acceptor
-from sealing.rows import Accepted
 
 GATEWAY_PATH = "/gateway/message"
 
@@ -32,16 +30,10 @@ class GatewayRoute:
     async def _message(self, request: Request) -> Response:
         body = await read_body(request.stream(), MAX_BODY)
         if isinstance(body, Refused):
-            return _refused(body)
+            return refused(body)
         signature, timestamp = (request.headers.get(name, "") for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER))
         message = self.webhook.read(body, signature, timestamp, datetime.now(UTC))
         if isinstance(message, Refused):
-            return _refused(message)
-        accepted = await self.acceptor.accept(message)  # StorageDown is answered with 503 by the application
-        event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
+            return refused(message)
+        await take(self.acceptor, message)
         return PlainTextResponse("")
-
-
-def _refused(why: Refused) -> Response:
-    event(Event.REQUEST_REFUSED, why=why)
-    return PlainTextResponse("", STATUS[why])

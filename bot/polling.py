@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from telegram.error import Conflict, InvalidToken, TelegramError, TimedOut
 
 from bot.logs import Event, event
+from bot.taking import refused, take
 from handlers.channels import Refused
 from handlers.intake import Acceptor
 from handlers.telegram import UPDATES, read_update
 from handlers.telegram_client import NotWritten, TelegramClient
 from sealing.points import Point, reached
-from sealing.rows import Accepted, StorageDown
+from sealing.rows import StorageDown
 
 GET_UPDATES = "get_Updates"
 """So written, PTB makes `getUpdates` of it without the warning to use its own method, which drops a whole page for one bad update."""
@@ -116,10 +117,9 @@ class Poller:
     async def _accept(self, update: object) -> None:
         message = read_update(update, datetime.now(UTC))
         if isinstance(message, Refused):
-            event(Event.REQUEST_REFUSED, why=message)
-            return
-        accepted = await self.acceptor.accept(message)
-        event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
+            refused(message)
+        else:
+            await take(self.acceptor, message)
 
     def _pause(self, trouble: Event, failures: int) -> float:
         """Seconds."""

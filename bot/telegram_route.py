@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.logs import Event, event
+from bot.taking import refused, take
 from handlers.channels import Refused, read_body
 from handlers.intake import Acceptor
 from handlers.telegram import HOOK_HEADER, MAX_BODY, TelegramWebhook
-from sealing.rows import Accepted
 
 TELEGRAM_PATH = "/telegram/update"
 
@@ -34,13 +33,11 @@ class TelegramRoute:
 
     async def _update(self, request: Request) -> Response:
         if not self.webhook.authentic(request.headers.get(HOOK_HEADER, "").encode("latin-1")):
-            event(Event.REQUEST_REFUSED, why=Refused.BAD_SIGNATURE)
-            return PlainTextResponse("", 403)
+            return refused(Refused.BAD_SIGNATURE)
         body = await read_body(request.stream(), MAX_BODY)
         message = body if isinstance(body, Refused) else self.webhook.read(body, datetime.now(UTC))
         if isinstance(message, Refused):
-            event(Event.REQUEST_REFUSED, why=message)
+            refused(message)
         else:
-            accepted = await self.acceptor.accept(message)  # StorageDown is answered with 503 by the application
-            event(Event.ACCEPTED if accepted is Accepted.NEW else Event.DUPLICATE)
+            await take(self.acceptor, message)
         return PlainTextResponse("")

@@ -24,7 +24,8 @@ from bot.practice import Practice
 from bot.reconciling import Reconciling
 from bot.settings import Settings
 from bot.telegram_route import TelegramRoute
-from bot.web import Health, TwilioRoute, application
+from bot.twilio_route import TwilioRoute
+from bot.web import Health, application
 from desk.access import Access
 from desk.api import Desk, Shown
 from desk.pages import desk_page, handset_page
@@ -43,7 +44,6 @@ from handlers.phrases import Phrase
 from handlers.pipeline import Pipeline
 from handlers.ports import Sender
 from handlers.reconcile import TwilioLog
-from handlers.senders import TwilioSender
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
 from handlers.telegram import TelegramWebhook
@@ -51,6 +51,7 @@ from handlers.telegram_client import TelegramClient
 from handlers.telegram_sender import TelegramSender
 from handlers.text import LineNumbers, TwilioWebhook
 from handlers.twilio_client import TwilioAccount
+from handlers.twilio_sender import TwilioSender
 from handlers.understanding import Understanding
 from routing.people import Atlas
 from sealing.keyring import WorkerKeys, load_web, load_worker

@@ -36,7 +36,7 @@ MAY_REVEAL = {
     "handlers/gateway_sender.py": "a text and its number, to the line's own gateway; its Authorization header",
     "handlers/handset.py": "a text and its phone, to the practice mailbox",
     "handlers/intake.py": "the address, into the tag of its lane",
-    "handlers/senders.py": "a text and its number, to Twilio",
+    "handlers/twilio_sender.py": "a text and its number, to Twilio",
     "handlers/talk.py": "the address, into its keyed tag; a first tip's words, into their fingerprint",
     "handlers/text.py": "the auth token, into the signature's check",
     "handlers/telegram.py": "the webhook's secret, to compare it",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.applications import Starlette
 
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from handlers.text import EMPTY_TWIML, MAX_BODY, STATUS_PATH
 from sealing.keyring import WebKeys
 from sealing.rows import SendingState

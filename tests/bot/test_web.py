@@ -10,7 +10,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.web import TWILIO_PATH, Health, TwilioRoute, application
+from bot.twilio_route import TWILIO_PATH, TwilioRoute
+from bot.web import Health, application
 from bot.wiring import SystemEntropy
 from handlers.intake import Acceptor
 from handlers.ports import Intake

@@ -17,7 +17,7 @@ import pytest
 
 from bot.practice_line import WORLD
 from bot.reader import DeskRefused, Reader
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from routing.cards import card_bytes
 from sealing import signing
 from sealing.card import SignedCard

@@ -25,7 +25,7 @@ from bot.atlas import load_atlas
 from bot.channels import Channels, Telegram, Twilio
 from bot.handover import Role
 from bot.practice_line import WORLD
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from routing.cards import card_bytes
 from sealing import age, plaintexts, signing
 from sealing.card import SignedCard

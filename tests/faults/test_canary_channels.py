@@ -23,7 +23,7 @@ from bot.channels import Gateway, Telegram
 from bot.gateway_route import GATEWAY_PATH
 from bot.handover import Role
 from bot.telegram_route import TELEGRAM_PATH
-from bot.web import TWILIO_PATH
+from bot.twilio_route import TWILIO_PATH
 from handlers.gateway import FieldMap, SendMap
 from handlers.telegram import HOOK_HEADER
 from sealing.points import Point

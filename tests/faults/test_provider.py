@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from handlers.senders import TwilioSender
+from handlers.twilio_sender import TwilioSender
 from sealing.rows import Accepted, SendingState, TaskKind
 from storage import tables
 from tests.handlers.test_line_reading import TIP, answer

@@ -154,7 +154,7 @@ def test_a_field_that_is_no_text_is_unreadable(field: str, value: object) -> Non
     assert read({"id": "1", "from": SOURCE, "text": "x", field: value}, DEFAULT_FIELDS) is Refused.UNREADABLE
 
 
-def test_senders_without_a_number_and_texts_without_words_are_messages() -> None:
+def test_twilio_sender_without_a_number_and_texts_without_words_are_messages() -> None:
     for sender, address in ((6505551212, "6505551212"), ("VM-HDFCBK", "VM-HDFCBK"), (" +441632960001 ", "+441632960001"), ("+x", "+x")):
         found = message({"id": 7, "from": sender, "text": ""}, DEFAULT_FIELDS)
         assert (found.address.reveal(), found.text.reveal(), found.sent) == (address, "", None)

@@ -14,11 +14,12 @@ import pytest_asyncio
 from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.web import TWILIO_PATH, TwilioRoute, application
+from bot.twilio_route import TWILIO_PATH, TwilioRoute
+from bot.web import application
 from handlers.reconcile import Tally, TwilioLog
-from handlers.senders import TwilioSender
 from handlers.text import LineNumbers, TwilioWebhook
 from handlers.twilio_client import TwilioAccount
+from handlers.twilio_sender import TwilioSender
 from sealing.rows import Part, SendingState
 from storage import tables
 from storage.erasures import SqlReceipts

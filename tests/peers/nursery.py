@@ -24,8 +24,8 @@ from bot.child import main
 from bot.files import load_lexicons
 from bot.handover import Role
 from bot.practice_line import WORLD
-from handlers.senders import TwilioSender
 from handlers.telegram_sender import TelegramSender
+from handlers.twilio_sender import TwilioSender
 from sealing.points import Point, listen
 from translations.engine import ChildTranslator
 from triage.assess import assess

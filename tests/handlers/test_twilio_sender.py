@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from handlers.ports import MaybeSent, NotSent, Sender, Sent, Unsent, Wait
-from handlers.senders import TwilioSender
+from handlers.twilio_sender import TwilioSender
 from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, Fault, TwilioPeer, Window
 from triage.sensitive import Sensitive
 
