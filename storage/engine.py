@@ -35,11 +35,11 @@ _PRAGMAS = (
     "temp_store = MEMORY",
 )
 
-# A worker that hangs or lost its network must not keep its locks, nor a caller wait for ever.
+# A worker that hangs or lost its network must not keep its locks: whoever waits for one gets it within his own patience.
 _POSTGRES_CONNECT = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
-    "options": "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c statement_timeout=30000",
+    "options": "-c idle_in_transaction_session_timeout=8000 -c lock_timeout=10000 -c statement_timeout=30000",
 }
 
 
