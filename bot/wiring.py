@@ -26,26 +26,21 @@ from bot.settings import Settings
 from bot.telegram_route import TelegramRoute
 from bot.twilio_route import TwilioRoute
 from bot.web import Health, application
+from bot.workshop import Parts, workshop
 from desk.access import Access
 from desk.api import Desk, Shown
 from desk.pages import desk_page, handset_page
 from handlers import gateway, handset, telegram
-from handlers.acts import Acts
-from handlers.answering import Answering
 from handlers.conversation import Plan
-from handlers.crowds import Crowds
-from handlers.delivery import Offers, Sends
-from handlers.erasing import Erasures
 from handlers.gateway import GatewayWebhook
 from handlers.gateway_sender import GatewaySender
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
 from handlers.phrases import Phrase
-from handlers.pipeline import Pipeline
 from handlers.ports import Sender
 from handlers.reconcile import TwilioLog
 from handlers.slots import Slots
-from handlers.talk import Talk, Timing
+from handlers.talk import Timing
 from handlers.telegram import TelegramWebhook
 from handlers.telegram_client import TelegramClient
 from handlers.telegram_sender import TelegramSender
@@ -196,22 +191,11 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
         return settings.slots.next_urgent(now) if urgent else settings.slots.next_slot(now)
 
     timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
-    erasures = Erasures(store, keys, clock, senders)
-    crowds = Crowds(keys, SystemEntropy(), flooded)
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(settings.slots), timing, erasures, crowds)
-    pipeline = Pipeline(store, keys, clock, SystemEntropy(), vetters, ears, atlas, slot, alarm, erasures)
-    offers = Offers(store, keys, clock, vetters, atlas, slot, alarm)
-    answering = Answering(keys, clock, ears.detector, translator, phrases)
-    acts = Acts(store, keys, clock, vetters, atlas, answering, acted)
-    handlers = {
-        TaskKind.CONVERSE: talk.converse,
-        TaskKind.FORGET_THREAD: talk.forget_thread,
-        TaskKind.SEAL: pipeline.seal,
-        TaskKind.OFFER: offers.offer,
-        TaskKind.ACT: acts.carry_out,
-        TaskKind.SEND: Sends(store, keys, clock, senders, erasures).send,
-        TaskKind.ERASE: erasures.erase,
-    }
+    parts = Parts(
+        store, keys, clock, SystemEntropy(), vetters, atlas, ears, phrases, translator, senders, slot, reading_plan(settings.slots), timing,
+        alarm, flooded, acted,
+    )  # fmt: skip
+    handlers = workshop(parts).handlers
     queue = SqlQueue(database, clock, on_event=queue_event)
     return Worker(store, queue, DeskReads(database, clock), keys, clock, handlers, translator, senders)
 

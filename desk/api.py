@@ -20,7 +20,11 @@ from sealing.rows import ActRow, GrantState, Part
 
 LARGEST_BODY = 256 * 1024
 ID = re.compile(r"[0-9a-f]{32}")
-ACTS = frozenset({"open", "answer"})
+OF_A_CASE = frozenset({"open", "answer", "give_up", "tie", "close", "concur", "disagree"})
+OF_A_TRUSTEE = frozenset({"approve", "reseal"})
+OF_HIMSELF = frozenset({"duty", "push", "pressured"})
+"""Acts of no case: `case` is empty."""
+KINDS = OF_A_CASE | OF_A_TRUSTEE | OF_HIMSELF
 SHOWN = (Part.MESSAGE, Part.CONTACT)
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -121,14 +125,22 @@ class Desk:
         fields = await read_json(request) or {}
         act_id, case_id, kind = (fields.get(name) for name in ("id", "case", "kind"))
         signature, sealed = decode(fields.get("signature")), decode(fields.get("sealed"))
-        if not (isinstance(act_id, str) and ID.fullmatch(act_id) and isinstance(case_id, str) and ID.fullmatch(case_id)):
+        if not (isinstance(act_id, str) and ID.fullmatch(act_id) and isinstance(case_id, str) and isinstance(kind, str)):
             return _refuse(400, "not an act")
-        if not isinstance(kind, str) or kind not in ACTS or signature is None or len(signature) != 64 or sealed is None:
+        if kind not in KINDS or signature is None or len(signature) != 64 or sealed is None:
             return _refuse(400, "not an act")
-        if not any(row.grant.case_id == case_id for row in await self.store.grants_of(person)):
+        if not await self._concerns(person, kind, case_id):
             return _refuse(404, "no such case")
         await self.store.add_act(ActRow(act_id, person, case_id, kind, signature, sealed))
         return JSONResponse({"id": act_id}, 202, NO_STORE)
+
+    async def _concerns(self, person: str, kind: str, case_id: str) -> bool:
+        """Whether this person may say anything of this case; the worker judges what."""
+        if kind in OF_HIMSELF:
+            return case_id == ""
+        if kind in OF_A_TRUSTEE:
+            return any(share.case_id == case_id for share in await self.store.shares_asked(person))
+        return any(row.grant.case_id == case_id for row in await self.store.grants_of(person))
 
     async def _handout(self, request: Request, person: str) -> Response:
         act_id = request.path_params["id"]

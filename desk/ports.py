@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sealing.rows import ActRow, DeskGrant, Envelope, Handout, Part, PersonRow
+from sealing.rows import ActRow, DeskGrant, Envelope, Handout, Part, PersonRow, ShareRow
 
 
 class DeskStore(Protocol):
@@ -20,6 +20,10 @@ class DeskStore(Protocol):
 
     async def grants_of(self, person_id: str) -> Sequence[DeskGrant]:
         """Offered, open and struck ones only."""
+        ...
+
+    async def shares_asked(self, person_id: str) -> Sequence[ShareRow]:
+        """A trustee's shares of the cases that nobody is left to read."""
         ...
 
     async def envelopes(self, case_id: str, epochs: Sequence[int], parts: Sequence[Part]) -> Sequence[Envelope]: ...

@@ -1,90 +1,26 @@
-"""What leaves the line: offers of cases to readers, in slots, and texts to sources, through the send ledger."""
+"""Texts to sources leave the line through the send ledger."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
 
 from handlers.erasing import OURS_AFTER_MS, Erasures
 from handlers.forgetting import reachable
 from handlers.memory import Safety
-from handlers.parts import worker_leaf
-from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Trouble, Tx, Unsent, Wait
-from handlers.roster import Member, Vetters, read_member
-from handlers.succession import grants_of, hand_over, strike
+from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Tx, Unsent, Wait
 from handlers.thread import read_thread
-from routing.gate import GateFile, Refused, Seat, may_read, parse_gate
-from routing.people import Atlas
 from sealing import plaintexts
-from sealing.case import sha256
-from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
 from sealing.points import Point, reached
-from sealing.rows import HOUR_MS, GrantRow, GrantState, Later, Purpose, SendingRow, SendingState, Task, TaskKind
+from sealing.rows import Later, Purpose, SendingRow, SendingState, Task, TaskKind
 
 LATE_MS = 15 * 60_000
 """A question of ours that is later than this may meet another person on that phone."""
 IN_FLIGHT_MS = 500
 """When to look again after another text to the same address was on its way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """Shows a locked grant's stub to the person next in the drawn order."""
-
-    store: Store
-    keys: WorkerKeys
-    clock: Clock
-    vetters: Vetters
-    atlas: Atlas
-    slot: Callable[[int, bool], int]
-    alarm: Callable[[StrEnum], None]
-
-    async def offer(self, task: Task) -> None:
-        """The OFFER task: `ref` = grant id. The gate is asked again: the roster may have changed since the draw."""
-        async with self.store.begin() as tx:
-            named = await tx.grant(task.ref)
-            case = None if named is None else await tx.lock_case(named.case_id)
-            grant = await tx.grant(task.ref)
-            if grant is None or case is None or case.gate is None or grant.state is not GrantState.LOCKED:
-                await tx.done(task)
-                return
-            gate = parse_gate(self.keys.open_gate(case.id, case.gate))
-            seat = self._whose(gate, grant)
-            member = None if seat is None else await self._member(tx, seat.person)
-            if seat is None or member is None or not self._may(gate, member):
-                await self._pass_over(tx, gate, grant, seat)
-            elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
-                await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
-            await tx.done(task)
-        reached(Point.OFFERED)
-
-    def _may(self, gate: GateFile, member: Member) -> bool:
-        now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
-        return not isinstance(may_read(gate, member.person, member.card_fingerprint, now, self.atlas), Refused)
-
-    def _whose(self, gate: GateFile, grant: GrantRow) -> Seat | None:
-        return next((seat for seat in gate.order if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)
-
-    async def _member(self, tx: Tx, person: str) -> Member | None:
-        row = await tx.person(person)
-        return None if row is None else read_member(row, self.keys, self.vetters)
-
-    async def _pass_over(self, tx: Tx, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
-        """Strikes this person's grants and makes the next in the order due; nobody left raises the alarm and nothing is widened."""
-        now = self.clock.now_ms()
-        theirs = [grant] if seat is None else await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
-        await strike(tx, self.keys, theirs, now // HOUR_MS)
-        if not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
-            self.alarm(Trouble.ORDER_EXHAUSTED)
-
-    def _entry(self, kind: EntryKind, grant: GrantRow, card: str) -> bytes:
-        hour = self.clock.now_ms() // HOUR_MS
-        return worker_leaf(self.keys, Entry(hour, kind, grant.case_id, sha256(grant.key_file), card))
 
 
 @dataclass(frozen=True, slots=True)

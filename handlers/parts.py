@@ -13,6 +13,7 @@ from handlers.reading import Read
 from handlers.roster import Member
 from handlers.subject import Subject
 from handlers.thread import Thread
+from routing.cards import card_bytes
 from routing.gate import GateFile, Seat
 from routing.people import Atlas, Code, TipFacts
 from sealing import custody, plaintexts, signing
@@ -95,6 +96,7 @@ class Sealer:
             card="",
             gate_recipient=self.keys.recipient(Purpose.GATE)[1],
             delivery_recipient=self.delivery[1],
+            line=signing.public_of(self.keys.custody_seed),
         )
 
     def grants(self, order: Sequence[Seat], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
@@ -104,7 +106,7 @@ class Sealer:
             card = members[seat.person].card
             grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, seat.person)
             reader = ReaderKey(seat.person, card.age_recipient, seat.card)
-            own = plaintexts.with_reader(stub, grant_id, reader.card_fingerprint)
+            own = plaintexts.with_reader(stub, grant_id, reader.card_fingerprint, card_bytes(card).decode())
             made.append(grant(self.key, reader, grant_id, self._release, own))
         return tuple(made)
 

@@ -8,35 +8,29 @@ waiting messages in one transaction  (7) the offer falls due at the next slot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
 from handlers.parts import Sealer
-from handlers.ports import Clock, Entropy, Store, Trouble, Tx
+from handlers.ports import Clock, Entropy, Store, Tx
 from handlers.reading import Read
 from handlers.roster import Member, Vetters, members, spellings
-from handlers.succession import grants_of, hand_over, strike
+from handlers.succession import Alarm, Slot, Succession, read_gate
 from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.draw import choose
-from routing.gate import GateFile, add_facts, draw_up, gate_bytes, parse_gate
+from routing.gate import add_facts, draw_up, gate_bytes, parse_gate
 from routing.people import Atlas, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
 from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
-
-Slot = Callable[[int, bool], int]
-"""(now, urgent) -> the next moment at which a case may be offered, ms."""
-Alarm = Callable[[StrEnum], None]
-"""Somebody must look: a code, never content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +68,7 @@ class Pipeline:
     slot: Slot
     alarm: Alarm
     erasures: Erasures
+    succession: Succession
 
     async def seal(self, task: Task) -> None:
         """The SEAL task: `ref` = case id."""
@@ -153,11 +148,7 @@ class Pipeline:
     async def _append(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
         case = waiting.case
-        if case.gate is None or case.recipient is None:
-            raise CaseBroken
-        gate = parse_gate(self.keys.open_gate(case.id, case.gate))
-        if (gate.recipient, gate.epoch) != (case.recipient, case.epoch):
-            raise CaseBroken  # a recipient that somebody wrote into the database gets no message
+        gate = read_gate(self.keys, case)  # a recipient that somebody wrote into the database gets no message
         facts = self._facts(waiting, read)
         gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
         async with self.store.begin() as tx:
@@ -168,7 +159,7 @@ class Pipeline:
             grants = await tx.grants(case.id)
             had_key = {g.person_id for g in grants if g.state is GrantState.OPEN}
             new_epoch = bool(had_key & set(struck))
-            key = new_case_key(case.id, case.epoch + 1) if new_epoch else CaseKey(case.id, case.epoch, case.recipient)
+            key = new_case_key(case.id, case.epoch + 1) if new_epoch else CaseKey(case.id, case.epoch, gate.recipient)
             sealer = Sealer(self.keys, self.entropy, key, self._day())
             last = max((e.seq for e in stored), default=0)
             previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
@@ -191,19 +182,13 @@ class Pipeline:
             kind = EntryKind.NEW_EPOCH if new_epoch else EntryKind.SEAL
             for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
                 await tx.log(entry)
-            await self._strike(tx, gate, struck)
+            await self.succession.out(tx, gate, struck, GrantState.STRUCK)
+            if struck:
+                await self.succession.next(tx, gate)
             await self._settle(tx, waiting, read)
             await tx.done(task)
             reached(Point.CASE_WRITTEN)
         reached(Point.CASE_SEALED)
-
-    async def _strike(self, tx: Tx, gate: GateFile, struck: tuple[str, ...]) -> None:
-        """Whoever is struck gets nothing further; the next in the drawn order is offered the case in the next slot."""
-        for person in struck:
-            await strike(tx, self.keys, await grants_of(tx, self.keys, gate.case, gate.epoch, person), self._hour())
-        now = self.clock.now_ms()
-        if struck and not await hand_over(tx, self.keys, gate, (self.slot(now, True), self.slot(now, False))):
-            self.alarm(Trouble.ORDER_EXHAUSTED)
 
     async def _settle(self, tx: Tx, waiting: Waiting, read: Sequence[Read]) -> None:
         """Sealed: the threads keep no trace of which message answered what, the provider none of the messages."""
@@ -238,7 +223,3 @@ class Pipeline:
 
 class CaseMoved(Exception):
     """Another worker, or a newer message, changed the case first; nothing was written, the task runs again."""
-
-
-class CaseBroken(Exception):
-    """A sealed case without gate file or recipient: the row was tampered with. Nothing is handed out."""

@@ -21,12 +21,14 @@ MOST_JUDGED = 100_000
 @dataclass(frozen=True, slots=True)
 class Vetters:
     """The pinned vetters. `keys`, `agencies`: key fingerprint -> public key, agency. `one_house`: a line of one NGO says so in its file,
-    and then two signatures may come from one agency. `practice`: they vouch for practice cards, and for no others."""
+    and then two signatures may come from one agency. `practice`: they vouch for practice cards, and for no others. `recipients`: key
+    fingerprint -> age recipient, of those who get letters."""
 
     keys: Mapping[str, str]
     agencies: Mapping[str, str]
     one_house: bool
     practice: bool = False
+    recipients: Mapping[str, str] = field(default_factory=dict)
     judged: dict[tuple[object, ...], Member | None] = field(default_factory=dict, compare=False, repr=False)
     """What each sealed card came to, so that the same bytes are opened and verified once. A worker's memory alone holds it."""
 
@@ -89,6 +91,12 @@ def _judged(row: PersonRow, keys: WorkerKeys, vetters: Vetters) -> Member | None
     except (OpenError, SignedCardError, CardRefused):
         return None
     return member if member.card.person == row.id else None
+
+
+async def find_member(tx: Tx, keys: WorkerKeys, vetters: Vetters, person: str) -> Member | None:
+    """The person as he stands now; None when there is none of that name, or his card does not hold."""
+    row = await tx.person(person)
+    return None if row is None else read_member(row, keys, vetters)
 
 
 async def members(tx: Tx, keys: WorkerKeys, vetters: Vetters) -> tuple[Member, ...]:

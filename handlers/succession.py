@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from handlers.parts import worker_leaf
-from handlers.ports import Tx
-from routing.gate import GateFile, Sla
-from sealing.case import sha256
+from handlers.ports import Clock, Trouble, Tx
+from routing.gate import GateFile, Sla, gate_bytes, parse_gate, without
+from sealing.age import OpenError
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import GrantRow, GrantState, TaskKind
+from sealing.rows import HOUR_MS, OUT, CaseRow, GrantRow, GrantState, TaskKind
 
-OUT = frozenset({GrantState.STRUCK, GrantState.GIVEN_UP})
+Slot = Callable[[int, bool], int]
+"""(now, urgent) -> the next moment at which a case may be offered, ms."""
+Alarm = Callable[[StrEnum], None]
+"""Somebody must look: a code, never content."""
+NobodyLeft = Callable[[Tx, GateFile], Awaitable[None]]
+"""What is done, in the same transaction, for a case whose drawn order is exhausted."""
+
+
+class CaseBroken(Exception):
+    """A sealed case without its own gate file or recipient: the row was tampered with. Nothing is handed out."""
+
+
+async def nobody(_: Tx, __: GateFile) -> None:
+    """Nothing more than the alarm."""
+
+
+def read_gate(keys: WorkerKeys, case: CaseRow) -> GateFile:
+    """The case's gate file. Raises CaseBroken, also when the row names another recipient than the gate, which only the worker writes."""
+    if case.gate is None:
+        raise CaseBroken
+    try:
+        gate = parse_gate(keys.open_gate(case.id, case.gate))
+    except OpenError:
+        raise CaseBroken from None
+    if (gate.recipient, gate.epoch) != (case.recipient, case.epoch):
+        raise CaseBroken
+    return gate
 
 
 async def grants_of(tx: Tx, keys: WorkerKeys, case_id: str, epochs: int, person: str) -> list[GrantRow]:
@@ -21,22 +49,50 @@ async def grants_of(tx: Tx, keys: WorkerKeys, case_id: str, epochs: int, person:
     return [grant for grant in found if grant is not None]
 
 
-async def strike(tx: Tx, keys: WorkerKeys, grants: Sequence[GrantRow], hour: int) -> None:
-    """Each with its custody entry. Whoever is struck gets nothing further."""
-    for grant in grants:
-        if grant.state not in OUT and await tx.move_grant(grant.id, grant.state, GrantState.STRUCK):
-            await tx.log(worker_leaf(keys, Entry(hour, EntryKind.STRIKE, grant.case_id, sha256(grant.key_file), "")))
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Takes people out of a case, and offers it to the next. Ask for the case's lock before."""
 
+    keys: WorkerKeys
+    clock: Clock
+    slot: Slot
+    alarm: Alarm
+    nobody_left: NobodyLeft = nobody
 
-async def hand_over(tx: Tx, keys: WorkerKeys, gate: GateFile, due: tuple[int, int]) -> bool:
-    """Makes the offers due, at (urgent, normal) ms, unless the first who stands has them already. False = nobody is left."""
-    at = due[0] if gate.sla is Sla.URGENT else due[1]
-    for seat in gate.standing():
-        grants = await grants_of(tx, keys, gate.case, gate.epoch, seat.person)
-        if not grants or any(grant.state in OUT for grant in grants) or grants[-1].epoch != gate.epoch:
-            continue  # passed over once, or without a key of the newest epoch
+    async def leave(self, tx: Tx, case: CaseRow, people: Sequence[str], state: GrantState) -> bool:
+        """Strikes them from the gate file, takes their grants away, and offers the case to the next. `case`: locked, as it is now.
+        False = nobody is left. Raises CaseBroken."""
+        gate = without(read_gate(self.keys, case), people)
+        if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(gate)), case.version):
+            raise CaseBroken  # it was locked: nobody else can have changed it
+        await self.out(tx, gate, people, state)
+        return await self.next(tx, gate)
+
+    async def out(self, tx: Tx, gate: GateFile, people: Iterable[str], state: GrantState) -> None:
+        """Their grants of every epoch; who has no more gets nothing further."""
+        for person in people:
+            await self.take(tx, await grants_of(tx, self.keys, gate.case, gate.epoch, person), state)
+
+    async def take(self, tx: Tx, grants: Sequence[GrantRow], state: GrantState) -> None:
+        """Each with its custody entry; what a person signed himself is logged by whoever judged it, what a silence did is a LAPSE."""
+        kind = {GrantState.STRUCK: EntryKind.STRIKE, GrantState.LAPSED: EntryKind.LAPSE}.get(state)
         for grant in grants:
-            if grant.state is GrantState.LOCKED:
-                await tx.enqueue(TaskKind.OFFER, grant.id, at)
-        return True
-    return False
+            if grant.state not in OUT and await tx.move_grant(grant.id, grant.state, state) and kind is not None:
+                hour = self.clock.now_ms() // HOUR_MS
+                await tx.log(worker_leaf(self.keys, Entry(hour, kind, grant.case_id, self.keys.inner_hash(grant.key_file), "")))
+
+    async def next(self, tx: Tx, gate: GateFile) -> bool:
+        """Makes the offers due at the next slot, unless the first who stands has them already. False = nobody is left: the alarm is raised,
+        and nothing is widened."""
+        at = self.slot(self.clock.now_ms(), gate.sla is Sla.URGENT)
+        for seat in gate.standing():
+            grants = await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
+            if not grants or any(grant.state in OUT for grant in grants) or grants[-1].epoch != gate.epoch:
+                continue  # passed over once, or without a key of the newest epoch
+            for grant in grants:
+                if grant.state is GrantState.LOCKED:
+                    await tx.enqueue(TaskKind.OFFER, grant.id, at)
+            return True
+        self.alarm(Trouble.ORDER_EXHAUSTED)
+        await self.nobody_left(tx, gate)
+        return False

@@ -7,7 +7,7 @@ Final JSON form: keys of `_KEYS`, in that order, after "v":1 and "kind":"gate".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -139,7 +139,7 @@ def may_read(gate: GateFile, person: Person, card_fingerprint: str, now: datetim
         return Refused(Refusal.NOT_IN_ORDER)
     if person.id in gate.excluded:
         return Refused(Refusal.STRUCK)
-    codes = judge(person, ground_of(atlas, _facts(gate), now))
+    codes = judge(person, ground_of(atlas, facts_of(gate), now))
     return Refused(codes[0]) if codes else Granted(seat, card_fingerprint == seat.card)
 
 
@@ -151,7 +151,7 @@ def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> t
     region or agency the atlas lacks today, or an edit of the regions file would empty every case for ever: `may_read` refuses everybody
     while it lasts, and judges by that fact again when the atlas has it.
     """
-    facts = _together(_facts(gate), tip)
+    facts = _together(facts_of(gate), tip)
     seen = _seen(facts, roster.atlas)
     passing = OF_THE_MOMENT | {Code.E4} if _place_is_lost(facts, seen, roster.atlas) else OF_THE_MOMENT
     out = {person for person, codes in exclusions(roster, seen, now).items() if not passing.issuperset(codes)}
@@ -170,7 +170,13 @@ def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> t
     return grown, struck
 
 
-def _facts(gate: GateFile) -> TipFacts:
+def without(gate: GateFile, people: Iterable[str]) -> GateFile:
+    """The gate without these people, for the life of the case."""
+    return replace(gate, excluded=tuple(sorted({*gate.excluded, *people})))
+
+
+def facts_of(gate: GateFile) -> TipFacts:
+    """What the gate knows of the tip: no names, they became ids at sealing."""
     return TipFacts(
         received=gate.received,
         regions=frozenset(gate.regions),

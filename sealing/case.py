@@ -47,9 +47,10 @@ def envelope(key: CaseKey, seq: int, part: Part, day: int, plaintext: bytes) -> 
 
 
 def codes_envelope(key: CaseKey, seq: int, day: int, release: str, reasons: dict[str, list[str]]) -> Envelope:
-    """Inner lock the case key, outer lock the release epoch: opened by neither the reader nor the server alone."""
-    note = plaintexts.codes_note(key.case_id, key.epoch, seq, reasons)
-    return _row(key, seq, Part.NOTE, day, age.two_locks(note, key.recipient, release))
+    """Inner lock the case key, outer lock the release epoch: opened by neither the reader nor the server alone. `sha256` is of what is
+    under the outer lock, which is changed at rotations."""
+    inner = age.seal(plaintexts.codes_note(key.case_id, key.epoch, seq, reasons), key.recipient)
+    return Envelope(key.case_id, key.epoch, seq, Part.NOTE, day, sha256(inner), age.seal(inner, release))
 
 
 def contact_envelope(key: CaseKey, seq: int, day: int, contact_id: str, inner: bytes) -> Envelope:
@@ -58,14 +59,15 @@ def contact_envelope(key: CaseKey, seq: int, day: int, contact_id: str, inner: b
 
 
 def grant(key: CaseKey, reader: ReaderKey, grant_id: str, release: str, stub: Stub) -> GrantRow:
-    """Key file and stub for one reader, both under two locks. The stub names the key file's hash, which the reader signs to open."""
+    """Key file and stub for one reader, both under two locks. The stub names the hash of the key file under its outer lock, which the
+    reader signs to open: the outer lock is changed at rotations."""
     if key.identity is None:
         raise ValueError("only the sealer of an epoch makes its key files")
     text = plaintexts.key_file(key.case_id, key.epoch, key.identity)
-    key_file = age.two_locks(text, reader.age_recipient, release)
-    named = replace(stub, key_file_sha256=sha256(key_file))
+    inner = age.seal(text, reader.age_recipient)
+    named = replace(stub, key_file_sha256=sha256(inner))
     sealed_stub = age.two_locks(plaintexts.stub(named), reader.age_recipient, release)
-    return GrantRow(grant_id, key.case_id, key.epoch, None, GrantState.LOCKED, sealed_stub, key_file)
+    return GrantRow(grant_id, key.case_id, key.epoch, None, GrantState.LOCKED, sealed_stub, age.seal(inner, release))
 
 
 def _row(key: CaseKey, seq: int, part: Part, day: int, sealed: bytes) -> Envelope:

@@ -18,7 +18,10 @@ from sealing.signing import Use, fingerprint, verify
 
 
 class EntryKind(StrEnum):
-    """`open` carries the reader's own signature, the others the worker's."""
+    """Kinds of `ACTOR_USE` carry the signature of the person who acts, the others the worker's.
+
+    `card`: `sha256` = the new card, `card` = the card it takes the place of, or itself. `suspend`, `revoke`, `lift`: of the card in `card`.
+    """
 
     SEAL = "seal"
     NEW_EPOCH = "new_epoch"
@@ -30,9 +33,39 @@ class EntryKind(StrEnum):
     FORGET = "forget"
     COMMIT = "commit"
     RESTORE = "restore"
+    GIVE_UP = "give_up"
+    CLOSE = "close"
+    CONCUR = "concur"
+    DISAGREE = "disagree"
+    TIE = "tie"
+    SUSPEND = "suspend"
+    REVOKE = "revoke"
+    LIFT = "lift"
+    APPROVE = "approve"
+    RESEAL = "reseal"
+    DUTY = "duty"
+    PUSH = "push"
+    LAPSE = "lapse"
+    PURGE = "purge"
+    EPOCH = "epoch"
+    VETTERS = "vetters"
 
 
-ACTOR_USE = {EntryKind.OPEN: Use.OPEN}
+ACTOR_USE = {
+    EntryKind.OPEN: Use.OPEN,
+    EntryKind.GIVE_UP: Use.GIVE_UP,
+    EntryKind.CLOSE: Use.CLOSE,
+    EntryKind.CONCUR: Use.CONCUR,
+    EntryKind.DISAGREE: Use.DISAGREE,
+    EntryKind.TIE: Use.TIE,
+    EntryKind.SUSPEND: Use.SUSPEND,
+    EntryKind.REVOKE: Use.REVOKE,
+    EntryKind.LIFT: Use.LIFT,
+    EntryKind.APPROVE: Use.APPROVE,
+    EntryKind.RESEAL: Use.RESEAL,
+    EntryKind.DUTY: Use.DUTY,
+    EntryKind.PUSH: Use.PUSH,
+}
 HEX_64 = re.compile(r"[0-9a-f]{64}")
 ID = re.compile(r"[0-9a-f]{32}")
 

@@ -7,6 +7,7 @@ Peppers and keys are 64 hex digits (32 bytes) unless said. One epoch a purpose u
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -19,7 +20,7 @@ from pathlib import Path
 from argon2.low_level import Type, hash_secret_raw
 
 from sealing import age, signing
-from sealing.rows import EpochRow, Purpose
+from sealing.rows import EpochRow, EpochState, Purpose
 
 PEPPERS = ("index.pepper", "sending.pepper", "draw.secret", "row.key")
 KEY_FILE = re.compile(r"([a-z]+)-([1-9][0-9]*)\.key")
@@ -142,13 +143,27 @@ class WorkerKeys:
     def _own_mac(self, purpose: Purpose, case_id: str, body: bytes) -> bytes:
         return _mac(self.row_key, f"tipline/v1/{purpose.value}\n{case_id}\n".encode() + body).encode()
 
+    def inner_hash(self, sealed: bytes) -> str:
+        """Names a key file in stubs and custody entries: hex SHA-256 of what is under the outer lock, which a rotation does not change."""
+        return hashlib.sha256(self.peel(sealed)).hexdigest()
+
     def public_epochs(self) -> tuple[EpochRow, ...]:
-        """What the epoch table holds: public halves only."""
+        """What the epoch table holds: public halves only, each signed."""
         return tuple(
-            EpochRow(purpose, number, age.recipient_of(identity), "current")
+            self._announced(purpose, number, age.recipient_of(identity))
             for purpose, held in self.epochs.items()
             for number, identity in held.items()
         )
+
+    def _announced(self, purpose: Purpose, number: int, recipient: str) -> EpochRow:
+        state = EpochState.CURRENT if number == max(self.epochs[purpose]) else EpochState.DRAINING
+        signature = signing.sign(self.custody_seed, signing.Use.EPOCH, announcement(purpose, number, recipient))
+        return EpochRow(purpose, number, recipient, state, base64.b64encode(signature).decode())
+
+
+def announcement(purpose: Purpose, number: int, recipient: str) -> bytes:
+    """The bytes under an epoch's signature."""
+    return f"{purpose.value} {number} {recipient}".encode()
 
 
 def make_secrets(folder: Path, entropy: Callable[[int], bytes]) -> None:

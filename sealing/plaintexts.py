@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -49,7 +50,11 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """What a reader sees before opening: never a name, a town or a word of the tip, nor whether somebody stood before him in the order."""
+    """What a reader sees before opening: never a name, a town or a word of the tip, nor whether somebody stood before him in the order.
+
+    `own` = his own key card, so that he sees his ties; `line` = base64 public half of the key that signs the line's epochs, so that the
+    desk seals to today's and not to the recipients of the day of sealing.
+    """
 
     case: str
     epoch: int
@@ -66,6 +71,8 @@ class Stub:
     card: str
     gate_recipient: str
     delivery_recipient: str
+    own: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +146,14 @@ def read_key_file(plaintext: bytes) -> tuple[str, int, str]:
     return found[1], int(found[2]), found[3]
 
 
-def with_reader(value: Stub, grant_id: str, card: str) -> Stub:
-    return replace(value, grant=grant_id, card=card)
+def with_reader(value: Stub, grant_id: str, card: str, own: str) -> Stub:
+    return replace(value, grant=grant_id, card=card, own=own)
 
 
 def stub(value: Stub) -> bytes:
-    return padded_json({"v": 1, "kind": "stub", **{name: _plain(getattr(value, name)) for name in value.__slots__}})
+    """`own` and `line` stand in it only where they say something."""
+    fields = {name: _plain(getattr(value, name)) for name in value.__slots__}
+    return padded_json({"v": 1, "kind": "stub", **{name: told for name, told in fields.items() if told or name not in ("own", "line")}})
 
 
 def message_in(
@@ -278,10 +287,27 @@ def read_answer(plaintext: bytes) -> Answer:
         raise OpenError("not an answer") from None
 
 
-def handout(act_id: str, result: str, code: str, inner_key_file: bytes | None) -> bytes:
-    """The worker's answer to one act. `result`: opened, answered or refused."""
+def handout(act_id: str, result: str, code: str, inner_key_file: bytes | None, more: Mapping[str, str] | None = None) -> bytes:
+    """The worker's answer to one act. `result`: opened, answered, done or refused. `more`: what only some answers say."""
     key = None if inner_key_file is None else _b64(inner_key_file)
-    return padded_json({"v": 1, "kind": "handout", "act": act_id, "result": result, "code": code, "key_file": key})
+    return padded_json({"v": 1, "kind": "handout", "act": act_id, "result": result, "code": code, "key_file": key, **(more or {})})
+
+
+def act(body: bytes, content: bytes | None = None) -> bytes:
+    """What a person does at the desk: the custody entry that he signs; behind it, where he says something, that, as a ciphertext (S gate
+    or S delivery) whose hash the entry names. `body` has no line end."""
+    return body if content is None else body + b"\n" + base64.b64encode(content)
+
+
+def read_act(plaintext: bytes) -> tuple[bytes, bytes | None]:
+    """(exact bytes of the entry, ciphertext). Raises OpenError."""
+    body, line, content = plaintext.partition(b"\n")
+    if not line:
+        return body, None
+    try:
+        return body, base64.b64decode(content, validate=True)
+    except binascii.Error:
+        raise OpenError("not an act") from None
 
 
 def _message(

@@ -39,6 +39,14 @@ class Purpose(StrEnum):
     ROSTER = "roster"
 
 
+class EpochState(StrEnum):
+    """`draining`: nothing new is sealed to it, and what still is gets re-wrapped. `destroyed`: the private half is gone."""
+
+    CURRENT = "current"
+    DRAINING = "draining"
+    DESTROYED = "destroyed"
+
+
 class CaseState(StrEnum):
     TALKING = "talking"
     SEALED = "sealed"
@@ -50,11 +58,28 @@ class CaseState(StrEnum):
 
 
 class GrantState(StrEnum):
+    """`struck` by a fact, a tie, a suspension; `given_up` by himself, for no reason that anybody is told; `lapsed` = he was silent;
+    `done` = he proposed to close, or concurred."""
+
     LOCKED = "locked"
     OFFERED = "offered"
     OPEN = "open"
     STRUCK = "struck"
     GIVEN_UP = "given_up"
+    LAPSED = "lapsed"
+    DONE = "done"
+
+
+OUT = frozenset({GrantState.STRUCK, GrantState.GIVEN_UP, GrantState.LAPSED, GrantState.DONE})
+"""Whoever holds one of these gets nothing further of the case."""
+
+
+class ShareState(StrEnum):
+    """`asked`: the case has nobody left to read it, and the trustees are asked; `given`: this one has re-sealed his."""
+
+    LOCKED = "locked"
+    ASKED = "asked"
+    GIVEN = "given"
 
 
 class SendingState(StrEnum):
@@ -76,7 +101,8 @@ class Part(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag, erasure id."""
+    """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag, erasure id; person id for REVIEW; the
+    word "push" for NOTICE."""
 
     CONVERSE = "converse"
     SEAL = "seal"
@@ -85,6 +111,11 @@ class TaskKind(StrEnum):
     SEND = "send"
     FORGET_THREAD = "forget_thread"
     ERASE = "erase"
+    LAPSE = "lapse"  # grant id: an offer that nobody opened
+    IDLE = "idle"  # case id: an open case in which nobody did anything
+    REVIEW = "review"  # person id: something of the person's standing changed
+    PURGE = "purge"  # case id
+    NOTICE = "notice"
 
 
 class Accepted(StrEnum):
@@ -144,7 +175,8 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One sealed part of a case. `seq` counts from 1 over all parts of the case; `sha256` = hex of `sealed`."""
+    """One sealed part of a case. `seq` counts from 1 over all parts of the case; `sha256` = hex of `sealed`, of a note hex of what is
+    under its outer lock."""
 
     case_id: str
     epoch: int
@@ -166,6 +198,45 @@ class GrantRow:
     state: GrantState
     stub: bytes
     key_file: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """One trustee's share of a case key. `sealed` = S release(S trustee); a trustee whom the case excludes has one, too, of nothing."""
+
+    id: str
+    case_id: str
+    epoch: int
+    person_id: str
+    state: ShareState
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRow:
+    """What a vetter must know. `to` = fingerprint of his verify key; `sealed` = S vetter."""
+
+    id: str
+    to: str
+    day: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PushRow:
+    """Where a reader wants notices. `sealed` = S delivery."""
+
+    person_id: str
+    epoch: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """How a case ended, as its reader says: the exact ciphertext that his CLOSE entry names. `sealed` = S gate."""
+
+    id: str
+    sealed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +349,14 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
+    """A public half. `signature` = base64 Ed25519 by the custody key over `announcement` (sealing/keyring.py), so that nobody who writes
+    to the database can have the line seal to a key of his."""
+
     purpose: Purpose
     number: int
     recipient: str
-    state: str
+    state: EpochState
+    signature: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,20 @@ class Use(StrEnum):
     OPEN = "open"
     ANSWER = "answer"
     CUSTODY = "custody"
+    EPOCH = "epoch"
+    VETTERS = "vetters"
+    GIVE_UP = "give_up"
+    CLOSE = "close"
+    CONCUR = "concur"
+    DISAGREE = "disagree"
+    TIE = "tie"
+    SUSPEND = "suspend"
+    REVOKE = "revoke"
+    LIFT = "lift"
+    APPROVE = "approve"
+    RESEAL = "reseal"
+    DUTY = "duty"
+    PUSH = "push"
 
 
 class KeyFormatError(ValueError):

@@ -127,6 +127,10 @@ class CasePart(TxPart):
         """Appends the exact bytes of one custody leaf."""
         await self._log([leaf])
 
+    async def leaves(self, start: int) -> Sequence[bytes]:
+        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq)
+        return list((await self._transaction.run(ordered)).scalars())
+
     async def _log(self, leaves: Sequence[bytes]) -> None:
         """Numbers leaves from 0 without gaps, in the order of commits: `seq` is the leaf's index in the Merkle tree."""
         if not leaves:

@@ -16,6 +16,8 @@ from sealing.rows import (
     Handout,
     Part,
     PersonRow,
+    ShareRow,
+    ShareState,
     TaskKind,
 )
 from storage import tables
@@ -67,6 +69,13 @@ class DeskReads:
         found = select(tables.case.c.state, *columns).join_from(tables.grant, tables.case).where(shown).order_by(tables.grant.c.id)
         async with self._database.begin(reading=True) as transaction:
             return [DeskGrant(GrantRow(*grant), state) for state, *grant in await transaction.run(found)]
+
+    async def shares_asked(self, person_id: str) -> list[ShareRow]:
+        column = tables.share.c
+        async with self._database.begin(reading=True) as transaction:
+            return await transaction.all(
+                tables.share, ShareRow, and_(column.person_id == person_id, column.state == ShareState.ASKED), column.id
+            )
 
     async def open_grant(self, person_id: str, case_id: str) -> bool:
         """Whether the person has opened the case and it was not taken from them since."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
+from sealing.rows import DAY_MS, CaseState, EpochRow, EpochState, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
@@ -15,7 +15,9 @@ from storage.engine import Database
 from storage.erasures import ErasurePart
 from storage.floods import ClusterPart, past
 from storage.people import PeoplePart
+from storage.shares import SharePart
 from storage.tasks import TaskIds, TaskPart, add_tasks
+from storage.transaction import values_of
 
 SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
@@ -25,7 +27,7 @@ class EpochMismatch(Exception):
     """The database belongs to other secrets than the worker's. Nothing is served from it."""
 
 
-class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, TaskPart):
+class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, SharePart, TaskPart):
     """Port `handlers.ports.Tx`: one open transaction."""
 
     __slots__ = ()
@@ -66,11 +68,14 @@ class SqlStore:
         """The public halves of the worker's keys. Raises EpochMismatch where the table already names another key for an epoch."""
         async with self._database.begin() as transaction:
             for row in epochs:
-                values = {"purpose": row.purpose, "number": row.number, "recipient": row.recipient, "state": row.state}
-                await transaction.run(transaction.insert(tables.epoch).values(**values).on_conflict_do_nothing())
-                same = (tables.epoch.c.purpose == row.purpose) & (tables.epoch.c.number == row.number)
-                held = await transaction.one(tables.epoch, EpochRow, same)
-                if held is None or held.recipient != row.recipient:
+                insert = transaction.insert(tables.epoch).values(values_of(row))
+                same = (tables.epoch.c.recipient == row.recipient) & (tables.epoch.c.state != EpochState.DESTROYED)
+                put = insert.on_conflict_do_update(
+                    index_elements=[tables.epoch.c.purpose, tables.epoch.c.number],
+                    set_={"signature": row.signature, "state": row.state},
+                    where=same,
+                )
+                if (await transaction.run(put.returning(tables.epoch.c.number))).first() is None:
                     raise EpochMismatch
 
     async def retry_held(self, due: int) -> int:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-from sealing.rows import CaseState, GrantState, Part, Purpose, SendingState, TaskKind
+from sealing.rows import CaseState, EpochState, GrantState, Part, Purpose, SendingState, ShareState, TaskKind
 
 metadata = MetaData()
 
@@ -65,7 +65,8 @@ epoch = _random(
     Column("purpose", _one_of(Purpose), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("recipient", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", _one_of(EpochState), nullable=False),
+    Column("signature", String, nullable=False),
 )
 
 seen = _random(
@@ -142,6 +143,35 @@ grant = _random(
     Column("key_file", LargeBinary, nullable=False),
     Index("grant_case", "case_id"),
     Index("grant_person", "person_id"),
+)
+
+# One for every trustee and epoch, of whoever may hold one and whoever may not: that he has a row says nothing.
+share = _random(
+    "share",
+    Column("id", String, primary_key=True),
+    _case_key(),
+    Column("epoch", Integer, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("state", _one_of(ShareState), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("share_case", "case_id"),
+    Index("share_person", "person_id", "state"),
+)
+
+letter = _random(
+    "letter",
+    Column("id", String, primary_key=True),
+    Column("to", String, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("letter_to", "to"),
+)
+
+push = _random(
+    "push",
+    Column("person_id", String, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 handout = _random(

@@ -23,15 +23,10 @@ from bot.files import load_lexicons
 from bot.practice_line import WORLD
 from bot.practice_roster import practice_cards, practice_people
 from bot.wiring import SystemEntropy, reading_plan
-from handlers.acts import Acts
-from handlers.answering import Answering
-from handlers.crowds import Crowds
-from handlers.delivery import Offers, Sends
-from handlers.erasing import Erasures
+from bot.workshop import Handler, Parts, workshop
 from handlers.intake import Acceptor
 from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
-from handlers.pipeline import Pipeline
 from handlers.ports import Erasing, Sent, Translator, Unsent
 from handlers.roster import Vetters
 from handlers.slots import Slots
@@ -41,7 +36,6 @@ from routing.cards import card_bytes
 from routing.people import Atlas, Card
 from sealing import age, custody, keyring, plaintexts, signing
 from sealing.card import SignedCard
-from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
 from sealing.passphrase import PersonKey
@@ -114,7 +108,7 @@ class TestLine:
     store: SqlStore
     queue: SqlQueue
     reads: DeskReads
-    handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]]
+    handlers: dict[TaskKind, Handler]
     outbox: Outbox
     cards: Mapping[str, Card]
     person_keys: Mapping[str, PersonKey]
@@ -177,7 +171,7 @@ class TestLine:
 
     def open_body(self, grant: GrantRow, person: str) -> bytes:
         fingerprint = SignedCard(card_bytes(self.cards[person])).fingerprint()
-        return Entry(self.clock.now // 3_600_000, EntryKind.OPEN, grant.case_id, sha256(grant.key_file), fingerprint).body()
+        return Entry(self.clock.now // 3_600_000, EntryKind.OPEN, grant.case_id, self.keys.inner_hash(grant.key_file), fingerprint).body()
 
     async def open(self, grant: GrantRow, person: str) -> dict[str, object]:
         body = self.open_body(grant, person)
@@ -292,27 +286,18 @@ async def practice_line(
     def slot(now: int, urgent: bool) -> int:
         return slots.next_urgent(now) if urgent else slots.next_slot(now)
 
-    senders = {CHANNEL: outbox}
-    erasures = Erasures(store, keys, clock, senders)
     floods: list[int] = []
-    crowds = Crowds(keys, entropy, floods.append)
-    talk = Talk(store, keys, clock, vetters, atlas, ears, phrases, reading_plan(slots), Timing(20_000, 120_000), erasures, crowds)
-    handlers: dict[TaskKind, Callable[[Task], Awaitable[None]]] = {
-        TaskKind.CONVERSE: talk.converse,
-        TaskKind.FORGET_THREAD: talk.forget_thread,
-        TaskKind.SEAL: Pipeline(store, keys, clock, entropy, vetters, ears, atlas, slot, alarms.append, erasures).seal,
-        TaskKind.OFFER: Offers(store, keys, clock, vetters, atlas, slot, alarms.append).offer,
-        TaskKind.ACT: Acts(
-            store, keys, clock, vetters, atlas, Answering(keys, clock, ears.detector, translate, phrases), said.append
-        ).carry_out,
-        TaskKind.SEND: Sends(store, keys, clock, senders, erasures).send,
-        TaskKind.ERASE: erasures.erase,
-    }
+    made = workshop(
+        Parts(
+            store, keys, clock, entropy, vetters, atlas, ears, phrases, translate, {CHANNEL: outbox}, slot, reading_plan(slots),
+            Timing(20_000, 120_000), alarms.append, floods.append, said.append,
+        )
+    )  # fmt: skip
     acceptor = Acceptor(SqlIntake(database, clock), load_web(home / "secrets" / "web"), clock, entropy)
     try:
         yield TestLine(
-            home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), handlers, outbox, cards,
-            person_keys, atlas, vetters, roster.seeds, alarms, said, talk, floods,
+            home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), dict(made.handlers),
+            outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods,
         )  # fmt: skip
     finally:
         await database.close()

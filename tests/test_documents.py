@@ -20,9 +20,9 @@ from bot.atlas import load_atlas
 from bot.files import load_vetters
 from bot.logs import Event
 from bot.variables import NAMES, settings_lines
-from handlers.acts import Refusal
 from handlers.channels import Refused as ChannelRefused
 from handlers.ports import Trouble
+from handlers.requests import Refusal
 from handlers.roster import judge
 from routing.cards import parse_card
 from routing.people import Card, Hold

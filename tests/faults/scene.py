@@ -196,7 +196,7 @@ class Scene:
             for grant in grants:
                 assert grant.person_id is not None
                 card = SignedCard(card_bytes(self.enrolled.cards[grant.person_id])).fingerprint()
-                body = Entry(int(time.time()) // 3600, EntryKind.OPEN, case_id, sha256(grant.key_file), card).body()
+                body = Entry(int(time.time()) // 3600, EntryKind.OPEN, case_id, self.keys.inner_hash(grant.key_file), card).body()
                 signature = signing.sign(self.enrolled.person_keys[grant.person_id].sign_seed, signing.Use.OPEN, body)
                 sealed = age.seal(body, self.keys.recipient(Purpose.GATE)[1])
                 act = ActRow(sha256(grant.id.encode())[:32], grant.person_id, case_id, "open", signature, sealed)

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from handlers.acts import Refusal
 from handlers.ports import NotSent, Sent, Trouble
+from handlers.requests import Refusal
 from routing.gate import parse_gate
 from sealing import age, custody, plaintexts, signing
 from sealing.plaintexts import Contact

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.practice_line import WORLD
-from handlers.acts import Refusal
 from handlers.ports import Trouble
+from handlers.requests import Refusal
 from sealing.rows import CaseState, GrantState
 from tests.handlers.test_line_reading import PHONE, TIP, answer, opened_case, sealed_case
 from tests.line import TestLine, fresh_line, practice_line

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.practice_line import WORLD
-from handlers.acts import Refusal, Result
+from handlers.requests import Refusal, Result
 from routing.gate import parse_gate
 from routing.people import Hold
 from sealing import age, signing

@@ -107,7 +107,7 @@ def test_a_key_file_of_another_kind_is_refused(text: bytes) -> None:
 
 
 def test_a_stub_says_what_it_may_and_whose_it_is() -> None:
-    own = plaintexts.with_reader(STUB, CASE, "9" * 64)
+    own = plaintexts.with_reader(STUB, CASE, "9" * 64, "{}")
     said = fields(plaintexts.stub(own))
     assert (said["grant"], said["card"]) == (CASE, "9" * 64)
     assert (said["v"], said["kind"], said["kinds"], said["agency_kinds"]) == (1, "stub", ["forced_labour"], ["police"])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select
 
-from sealing.rows import Accepted, EpochRow, Purpose, SendingState, TaskKind
+from sealing.rows import Accepted, EpochRow, EpochState, Purpose, SendingState, TaskKind
 from storage import tables
 from storage.archive import MANIFEST, BackupError, Writer, reading, writing
 from storage.backup import LEFT_OUT, PAGE, dump, kept, load
@@ -64,7 +64,12 @@ async def closing(database: Database) -> AsyncIterator[Database]:
 
 async def filled(database: Database, clock: SetClock) -> None:
     """Something in every part of a line: waiting and sealed, talking and due, more than a page of it, and every kind of column."""
-    await SqlStore(database).record_epochs([EpochRow(Purpose.INTAKE, 1, "age1x", "current"), EpochRow(Purpose.GATE, 2, "age1y", "old")])
+    await SqlStore(database).record_epochs(
+        [
+            EpochRow(Purpose.INTAKE, 1, "age1x", EpochState.CURRENT, "c2ln"),
+            EpochRow(Purpose.GATE, 2, "age1y", EpochState.DRAINING, "c2ln"),
+        ]
+    )
     await a_conversation(database, clock, messages=3)
     sealing = await sealed_case(database, clock)
     async with SqlStore(database).begin() as tx:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from sealing.rows import ActRow, CaseState, DeskGrant, EpochRow, GrantState, Handout, Part, Purpose, StorageDown, TaskKind
+from sealing.rows import ActRow, CaseState, DeskGrant, EpochRow, EpochState, GrantState, Handout, Part, Purpose, StorageDown, TaskKind
 from storage import tables
 from storage.desk_store import MOST_CHALLENGES_EACH, DeskReads
 from storage.engine import Database
@@ -192,7 +192,7 @@ async def test_the_sweep_takes_what_has_had_its_time(database: Database, clock: 
 
 @pytest.mark.asyncio
 async def test_an_epoch_keeps_the_key_it_was_first_named_with(database: Database) -> None:
-    store, row = SqlStore(database), EpochRow(Purpose.INTAKE, 3, "age1first", "current")
+    store, row = SqlStore(database), EpochRow(Purpose.INTAKE, 3, "age1first", EpochState.CURRENT, "c2ln")
     await store.record_epochs([row, replace(row, number=4)])
     await store.record_epochs([row])
     with pytest.raises(EpochMismatch):

@@ -141,7 +141,7 @@ async def test_a_connection_that_breaks_inside_a_transaction_is_down_and_the_nex
 async def test_postgres_ends_sessions_that_idle_in_a_transaction(servers: Servers) -> None:
     database = open_database(servers.migrated("postgres"))
     async with database.begin() as transaction:
-        assert (await transaction.run(text("SHOW idle_in_transaction_session_timeout"))).scalar_one() == "1min"
+        assert (await transaction.run(text("SHOW idle_in_transaction_session_timeout"))).scalar_one() == "8s"
     await database.close()
 
 

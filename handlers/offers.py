@@ -1,0 +1,58 @@
+"""A case is shown to the person next in its drawn order: his stub's outer lock is peeled, in a slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handlers.opening import Gate
+from handlers.parts import worker_leaf
+from handlers.ports import Clock, Store, Tx
+from handlers.roster import Vetters, find_member
+from handlers.succession import Succession, grants_of, read_gate
+from routing.gate import GateFile, Seat
+from sealing.custody import Entry, EntryKind
+from sealing.keyring import WorkerKeys
+from sealing.points import Point, reached
+from sealing.rows import HOUR_MS, GrantRow, GrantState, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    store: Store
+    keys: WorkerKeys
+    clock: Clock
+    vetters: Vetters
+    gate: Gate
+    succession: Succession
+
+    async def offer(self, task: Task) -> None:
+        """The OFFER task: `ref` = grant id. The gate is asked again: the roster may have changed since the draw."""
+        async with self.store.begin() as tx:
+            named = await tx.grant(task.ref)
+            case = None if named is None else await tx.lock_case(named.case_id)
+            grant = await tx.grant(task.ref)
+            if grant is None or case is None or case.gate is None or grant.state is not GrantState.LOCKED:
+                await tx.done(task)
+                return
+            gate = read_gate(self.keys, case)
+            seat = self._whose(gate, grant)
+            member = None if seat is None else await find_member(tx, self.keys, self.vetters, seat.person)
+            if seat is None or member is None or not self.gate.passes(case, member):
+                await self._pass_over(tx, gate, grant, seat)
+            elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
+                await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
+            await tx.done(task)
+        reached(Point.OFFERED)
+
+    def _whose(self, gate: GateFile, grant: GrantRow) -> Seat | None:
+        return next((seat for seat in gate.order if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)
+
+    async def _pass_over(self, tx: Tx, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
+        """Strikes this person's grants and makes the next in the order due."""
+        theirs = [grant] if seat is None else await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
+        await self.succession.take(tx, theirs, GrantState.STRUCK)
+        await self.succession.next(tx, gate)
+
+    def _entry(self, kind: EntryKind, grant: GrantRow, card: str) -> bytes:
+        hour = self.clock.now_ms() // HOUR_MS
+        return worker_leaf(self.keys, Entry(hour, kind, grant.case_id, self.keys.inner_hash(grant.key_file), card))

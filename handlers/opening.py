@@ -1,0 +1,65 @@
+"""The one way to a key: the act is signed by the key on the reader's card and names this very ciphertext, case and card; the gate lets him;
+the custody entry is committed with the peeled key file, sealed to him, in one transaction: nothing leaves that the log does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from handlers.ports import Clock, Tx
+from handlers.requests import Done, Refusal, Request, Result, read_request
+from handlers.roster import Member
+from handlers.succession import CaseBroken, read_gate
+from routing.gate import Refused, may_read
+from routing.people import Atlas
+from sealing.custody import EntryKind
+from sealing.keyring import WorkerKeys
+from sealing.rows import ActRow, CaseRow, CaseState, GrantRow, GrantState
+
+OPENABLE = frozenset({GrantState.OFFERED, GrantState.OPEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The one gate function, for every grant, hand-over, re-seal and approval."""
+
+    keys: WorkerKeys
+    clock: Clock
+    atlas: Atlas
+
+    def passes(self, case: CaseRow, member: Member) -> bool:
+        try:
+            gate = read_gate(self.keys, case)
+        except CaseBroken:
+            return False
+        now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+        return not isinstance(may_read(gate, member.person, member.card_fingerprint, now, self.atlas), Refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    keys: WorkerKeys
+    clock: Clock
+    gate: Gate
+
+    async def open(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
+        """The act `open`."""
+        request = read_request(act, member, EntryKind.OPEN, self.keys, self.clock)
+        if isinstance(request, Refusal):
+            return request
+        case = await tx.lock_case(act.case_id)  # before its grants: nobody is struck between the judgement and the key
+        grant = await self._grant(tx, act, request)
+        if case is None or grant is None:
+            return Refusal.NOT_YOURS
+        if not self.gate.passes(case, member):
+            return Refusal.GATE
+        if grant.state is GrantState.OFFERED and not await tx.move_grant(grant.id, GrantState.OFFERED, GrantState.OPEN):
+            return Refusal.NOT_YOURS
+        await tx.log(request.leaf())
+        await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
+        return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file))
+
+    async def _grant(self, tx: Tx, act: ActRow, request: Request) -> GrantRow | None:
+        """The person's own grant whose key file the signed entry names."""
+        mine = [g for g in await tx.grants(act.case_id) if g.person_id == act.person_id and g.state in OPENABLE]
+        return next((g for g in mine if self.keys.inner_hash(g.key_file) == request.entry.sha256), None)

@@ -1,0 +1,90 @@
+"""What people of the line say at the desk, apart from answers, such as how a case ended or a tie; and what the line writes to vetters.
+Padded JSON with "v":1 and "kind", like all plaintexts; sealed to the gate key, the delivery key, or a vetter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sealing.age import OpenError, padded_json, read_json
+from triage.sensitive import Sensitive
+
+LONGEST = 2_000
+"""Code points of a free text."""
+
+
+class Ending(StrEnum):
+    """How a case ended, as its reader says."""
+
+    PERSON_SAFE = "person_safe"
+    CHARGED = "charged"
+    REFERRED = "referred"
+    NOT_FOUND = "not_found"
+    WITHDREW = "withdrew"
+    DUPLICATE = "duplicate"
+    OTHER_HELP = "other_help"
+    FAILED_UNKNOWN = "failed_unknown"
+    COMPROMISED = "compromised"
+    UNFOUNDED = "unfounded"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    case: str
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A tie that a reader adds himself, in his own words."""
+
+    person: str
+    text: Sensitive[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a vetter must know: a code; where it helps, the case's or a person's random id; a text that somebody wrote for vetters."""
+
+    code: str
+    case: str
+    person: str
+    text: Sensitive[str]
+
+
+def outcome(value: Outcome) -> bytes:
+    return padded_json({"v": 1, "kind": "outcome", "case": value.case, "outcome": value.ending.value})
+
+
+def read_outcome(plaintext: bytes) -> Outcome:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "outcome")
+    try:
+        return Outcome(str(fields["case"]), Ending(str(fields["outcome"])))
+    except (KeyError, ValueError):
+        raise OpenError("not an outcome") from None
+
+
+def tie(value: Tie) -> bytes:
+    return padded_json({"v": 1, "kind": "tie", "person": value.person, "text": value.text.reveal()})
+
+
+def read_tie(plaintext: bytes) -> Tie:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "tie")
+    text = fields.get("text")
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST:
+        raise OpenError("not a tie")
+    return Tie(str(fields.get("person", "")), Sensitive(text))
+
+
+def letter(value: Letter) -> bytes:
+    fields = {"code": value.code, "case": value.case, "person": value.person, "text": value.text.reveal()}
+    return padded_json({"v": 1, "kind": "letter", **fields})
+
+
+def read_letter(plaintext: bytes) -> Letter:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "letter")
+    code, case, person, text = (str(fields.get(name, "")) for name in ("code", "case", "person", "text"))
+    return Letter(code, case, person, Sensitive(text))
