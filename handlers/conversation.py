@@ -157,6 +157,7 @@ def _learn(state: State, heard: Heard, message: Message, belongs: bool, now_ms: 
     found = heard.assessment
     danger = state.danger or found.urgency is Urgency.DANGER_NOW
     answered = held(heard)
+    tells = message.reply is None and not (message.empty and not state.said)  # a digit or a mark alone betrays no earlier tip (R2)
     known = bool(heard.language) and heard.language != "und" and not (message.control and state.language)
     return replace(
         state,
@@ -170,7 +171,7 @@ def _learn(state: State, heard: Heard, message: Message, belongs: bool, now_ms: 
         answered=state.answered | answered,
         unanswered=state.unanswered + 1,
         tip=state.tip or belongs,
-        told=state.told or (belongs and not heard.aside),
+        told=state.told or (belongs and tells and not heard.aside),
         spoken=state.spoken or (belongs and message.spoken and not heard.aside),
         place_known=state.place_known or Asked.PLACE in answered,
         today=True if Asked.TODAY in answered else state.today,

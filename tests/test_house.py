@@ -45,6 +45,7 @@ MAY_REVEAL = {
     "handlers/twilio_client.py": "the auth token, to Twilio",
     "handlers/understanding.py": "the words, to language and triage",
     "sealing/plaintexts.py": "everything, into what is sealed",
+    "sealing/said.py": "what people say at the desk, into what is sealed",
     "translations/engine.py": "the words, to the translation child",
     "triage/sensitive.py": "itself",
 }

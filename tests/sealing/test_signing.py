@@ -34,7 +34,10 @@ def test_prefixes_are_final() -> None:
         signature = signing.sign(seed, use, b"x")
         raw = Ed25519PublicKey.from_public_bytes(base64.b64decode(signing.public_of(seed)))
         raw.verify(signature, f"tipline/v1/{use.value}\nx".encode())
-    assert {use.value for use in Use} == {"card", "login", "open", "answer", "custody"}
+    assert {use.value for use in Use} == {
+        "card", "login", "open", "answer", "custody", "epoch", "vetters", "give_up", "close", "concur", "disagree", "tie", "suspend",
+        "revoke", "lift", "approve", "reseal", "duty", "push",
+    }  # fmt: skip
     assert (
         signing.fingerprint(signing.public_of(seed))
         == hashlib.sha256(bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")).hexdigest()[:16]
