@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -34,5 +35,8 @@ def postgres_server() -> Iterator[str]:
     try:
         yield str(server.get_uri())
     finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        # At once, and thrown away beside us: hundreds of databases would be written out first, and deleting them takes ten seconds.
+        postmaster = server.get_postmaster_info().process
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait(10)
+        subprocess.run(["/bin/sh", "-c", 'rm -rf "$0" &', str(folder)], check=True)
