@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import tomllib
@@ -16,6 +17,8 @@ from sealing.rows import CaseState, GrantState
 from tests.handlers.test_line_reading import PHONE, TIP, answer, opened_case, sealed_case
 from tests.line import TestLine, fresh_line, practice_line
 from tests.roster_reading import tied
+
+DRAWS = 60 if "CI" in os.environ else 200
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
@@ -211,17 +214,17 @@ async def test_a_place_told_later_lets_a_held_tip_go(tmp_path: Path, url: str) -
 
 @pytest.mark.slow
 @pytest.mark.claim("T6")
-async def test_over_200_draws_nobody_tied_is_ever_drawn(tmp_path: Path) -> None:
+async def test_over_many_draws_nobody_tied_is_ever_drawn(tmp_path: Path) -> None:
     """Fresh coins each time; ties as this test reads them from the roster file by itself; only one person is ever shown each case."""
     text = "Peñalta: chicas encerradas, la policía lo sabe."  # too short to be a flood
     out = tied(WORLD, "Peñalta", "police")
     async with fresh_line(tmp_path) as line:
-        for n in range(200):
+        for n in range(DRAWS):
             await line.write(f"+999 2{n:04}", text)
         await line.later(21)
         await line.later(6)
         shown = [await line.released(case_id) for case_id in await line.cases()]
-    assert len(shown) == 200
+    assert len(shown) == DRAWS
     assert all(len(people) == 1 for people in shown)
     assert not [people for people in shown if people & out]
     assert len({person for people in shown for person in people}) >= 8, "many different readers"
