@@ -59,8 +59,16 @@ def parse_signed_card(data: bytes) -> SignedCard:
         fields = json.loads(data)
         if fields["v"] != 1 or fields["kind"] != "signed card":
             raise SignedCardError("another kind of file")
-        card = base64.b64decode(fields["card"], validate=True)
-        signatures = tuple((str(s["key"]), base64.b64decode(s["signature"], validate=True)) for s in fields["signatures"])
+        card = _decoded(fields["card"])
+        signatures = tuple((str(s["key"]), _decoded(s["signature"])) for s in fields["signatures"])
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise SignedCardError("not a signed card") from None
     return SignedCard(card, signatures)
+
+
+def _decoded(text: str) -> bytes:
+    """Raises ValueError, also for another writing of the same bytes: base64 has bits that decode to nothing."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("not the one way to write this")
+    return raw

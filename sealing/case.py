@@ -64,10 +64,14 @@ def grant(key: CaseKey, reader: ReaderKey, grant_id: str, release: str, stub: St
     if key.identity is None:
         raise ValueError("only the sealer of an epoch makes its key files")
     text = plaintexts.key_file(key.case_id, key.epoch, key.identity)
-    inner = age.seal(text, reader.age_recipient)
+    return locked_grant(age.seal(text, reader.age_recipient), reader, grant_id, release, stub)
+
+
+def locked_grant(inner: bytes, reader: ReaderKey, grant_id: str, release: str, stub: Stub) -> GrantRow:
+    """`inner`: what the reader is handed, which nobody but he opens."""
     named = replace(stub, key_file_sha256=sha256(inner))
     sealed_stub = age.two_locks(plaintexts.stub(named), reader.age_recipient, release)
-    return GrantRow(grant_id, key.case_id, key.epoch, None, GrantState.LOCKED, sealed_stub, age.seal(inner, release))
+    return GrantRow(grant_id, stub.case, stub.epoch, None, GrantState.LOCKED, sealed_stub, age.seal(inner, release))
 
 
 def _row(key: CaseKey, seq: int, part: Part, day: int, sealed: bytes) -> Envelope:

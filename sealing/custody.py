@@ -20,7 +20,10 @@ from sealing.signing import Use, fingerprint, verify
 class EntryKind(StrEnum):
     """Kinds of `ACTOR_USE` carry the signature of the person who acts, the others the worker's.
 
-    `card`: `sha256` = the new card, `card` = the card it takes the place of, or itself. `suspend`, `revoke`, `lift`: of the card in `card`.
+    `card`: `sha256` = the new card, `card` = the card it takes the place of, or itself; `case` = the worker's tag of the person
+    (`WorkerKeys.person_tag`). `suspend`, `revoke`, `lift`: of the card in `card`; a vetter's counts from the worker's `announce` on, whose
+    `sha256` is the statement's leaf hash. `announce` also of a card with fewer ties than `card`: `sha256` = that card.
+    `epoch`: `sha256` = of the recipient's text; `card` is the same once that key is destroyed, else empty.
     """
 
     SEAL = "seal"
@@ -49,6 +52,7 @@ class EntryKind(StrEnum):
     PURGE = "purge"
     EPOCH = "epoch"
     VETTERS = "vetters"
+    ANNOUNCE = "announce"
 
 
 ACTOR_USE = {
@@ -120,7 +124,7 @@ def read_leaf(data: bytes) -> tuple[Entry, bytes, str, bytes]:
         name = signer.decode("ascii")
     except (ValueError, binascii.Error):
         raise EntryError("unreadable leaf") from None
-    if rest:
+    if rest or base64.b64encode(signature) != encoded:  # base64 has bits that decode to nothing: one leaf must have one writing
         raise EntryError("unreadable leaf")
     return parse_body(body), body, name, signature
 

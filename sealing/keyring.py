@@ -1,8 +1,8 @@
 """Server-held secrets, read from two folders: the web process's opens nothing, the worker's opens what the line must handle.
 
-web/:    dedupe.pepper, intake.recipient ("<epoch> age1…")
+web/:    dedupe.pepper, custody.public, intake.recipient ("<epoch> age1…": the newest that web has seen; it never takes a lower one)
 worker/: <purpose>-<epoch>.key (age identity), custody.seed, index.pepper, sending.pepper, draw.secret, row.key
-Peppers and keys are 64 hex digits (32 bytes) unless said. One epoch a purpose until rotation exists; its number is in every row.
+Peppers and keys are 64 hex digits (32 bytes) unless said. What never changes may come from another folder, such as systemd's credentials.
 """
 
 from __future__ import annotations
@@ -10,39 +10,73 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
-import re
-import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from argon2.low_level import Type, hash_secret_raw
 
 from sealing import age, signing
+from sealing.epochs import Epochs
 from sealing.rows import EpochRow, EpochState, Purpose
+from sealing.secret_files import KeyFolder, KeyringError, read, read_hex, write_new, write_over
+
+__all__ = [
+    "KeyringError",
+    "WebKeys",
+    "WorkerKeys",
+    "announced",
+    "announcement",
+    "load_web",
+    "load_worker",
+    "make_secrets",
+    "pin_line",
+    "pin_recipient",
+]
 
 PEPPERS = ("index.pepper", "sending.pepper", "draw.secret", "row.key")
-KEY_FILE = re.compile(r"([a-z]+)-([1-9][0-9]*)\.key")
+SEED = "custody.seed"
+RECIPIENT = "intake.recipient"
+CUSTODY = "custody.public"
+DEDUPE = "dedupe.pepper"
 
 
-class KeyringError(Exception):
-    """A secret is missing, unreadable or readable by others. Names the file, never its content."""
+@dataclass(slots=True)
+class Newest:
+    """The intake recipient that new messages are sealed to."""
+
+    number: int
+    recipient: str
 
 
 @dataclass(frozen=True, slots=True)
 class WebKeys:
-    """Nothing in here opens anything."""
+    """Nothing in here opens anything. `custody` = base64 public half of the key that signs epochs."""
 
     intake_epoch: int
     intake_recipient: str
     dedupe_pepper: bytes
+    custody: str = ""
+    newest: Newest = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "newest", Newest(self.intake_epoch, self.intake_recipient))
 
     def __repr__(self) -> str:
         return "WebKeys(…)"
 
     def seal_intake(self, plaintext: bytes) -> tuple[int, bytes]:
-        return self.intake_epoch, age.seal(plaintext, self.intake_recipient)
+        number, recipient = self.newest.number, self.newest.recipient
+        return number, age.seal(plaintext, recipient)
+
+    def learn(self, row: EpochRow) -> bool:
+        """Seals to this intake epoch from now on. False = refused: not signed by the line, not an intake key, or not newer than what we
+        have: whoever writes to the database cannot bring back an old key, nor one of his own."""
+        if row.purpose is not Purpose.INTAKE or row.number <= self.newest.number or not announced(row, self.custody):
+            return False
+        self.newest.number, self.newest.recipient = row.number, row.recipient
+        return True
 
     def dedupe_tag(self, channel: str, provider_id: str) -> str:
         return _mac(self.dedupe_pepper, f"{channel}\0{provider_id}".encode())
@@ -59,8 +93,17 @@ class WorkerKeys:
     draw_secret: bytes
     row_key: bytes
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.epochs, Epochs):
+            object.__setattr__(self, "epochs", Epochs(self.epochs))
+
     def __repr__(self) -> str:
         return "WorkerKeys(…)"
+
+    @property
+    def shelf(self) -> Epochs:
+        """`epochs`, as whoever rotates them changes them: for every holder of these keys at once."""
+        return cast(Epochs, self.epochs)  # __post_init__ sees to it
 
     def recipient(self, purpose: Purpose) -> tuple[int, str]:
         """(epoch, recipient) of the newest epoch."""
@@ -102,6 +145,14 @@ class WorkerKeys:
         """Tells nobody without the row key whose grant it is: the gate file alone says who stands in the order."""
         return _mac(self.row_key, f"grant\0{case_id}\0{epoch}\0{person}".encode())[:32]
 
+    def share_id(self, case_id: str, epoch: int, person: str) -> str:
+        """One for each trustee, case and epoch."""
+        return _mac(self.row_key, f"share\0{case_id}\0{epoch}\0{person}".encode())[:32]
+
+    def person_tag(self, person: str) -> str:
+        """Stands in custody entries of a person's cards: that they are one person's, and not whose."""
+        return _mac(self.row_key, f"person\0{person}".encode())[:32]
+
     def coins(self, case_id: str) -> bytes:
         """32 bytes. Case ids are made before a tip is opened, so the coins are committed before it is known."""
         return hmac.digest(self.draw_secret, f"coins\0{case_id}".encode(), "sha256")
@@ -124,6 +175,14 @@ class WorkerKeys:
     def open_contact(self, case_id: str, sealed: bytes) -> bytes:
         """Raises age.OpenError when it does not open, or was not sealed by this worker for this case."""
         return self._open_own(Purpose.DELIVERY, case_id, sealed)
+
+    def seal_duty(self, person: str, body: bytes) -> bytes:
+        """A person's duty hours, beside his card."""
+        return self._seal_own(Purpose.ROSTER, f"duty {person}", body)
+
+    def open_duty(self, person: str, sealed: bytes) -> bytes:
+        """Raises age.OpenError when it does not open, or was not sealed by this worker for this person."""
+        return self._open_own(Purpose.ROSTER, f"duty {person}", sealed)
 
     def _seal_own(self, purpose: Purpose, case_id: str, body: bytes) -> bytes:
         """Anybody can seal to our public halves, so the worker's row key authenticates what is inside, bound to its use and case."""
@@ -166,8 +225,18 @@ def announcement(purpose: Purpose, number: int, recipient: str) -> bytes:
     return f"{purpose.value} {number} {recipient}".encode()
 
 
-def make_secrets(folder: Path, entropy: Callable[[int], bytes]) -> None:
-    """Both folders, once. Raises KeyringError when any of it exists: secrets are never made anew over old data."""
+def announced(row: EpochRow, custody: str) -> bool:
+    """Whether the line itself says that this is its key for this epoch. `custody` = base64 public half of its custody key."""
+    try:
+        signature = base64.b64decode(row.signature, validate=True)
+        return signing.verify(custody, signing.Use.EPOCH, announcement(row.purpose, row.number, row.recipient), signature)
+    except ValueError:  # no base64, or no key
+        return False
+
+
+def make_secrets(folder: Path, entropy: Callable[[int], bytes], *, hour: int = 0, given: Path | None = None) -> None:
+    """Both folders, once, but for what `given` holds. Raises KeyringError when any of it exists: secrets are never made anew over old
+    data. `hour`: since when the first epochs serve; 0 = since their files were written."""
     web, worker = folder / "web", folder / "worker"
     if web.exists() or worker.exists():
         raise KeyringError("secrets exist already")
@@ -175,61 +244,68 @@ def make_secrets(folder: Path, entropy: Callable[[int], bytes]) -> None:
         made.mkdir(parents=True, mode=0o700)
     for purpose in Purpose:
         identity, recipient = age.generate()
-        _write(worker / f"{purpose.value}-1.key", identity)
+        write_new(worker / f"{purpose.value}-1.key", f"# since: {hour}\n{identity}" if hour else identity)
         if purpose is Purpose.INTAKE:
-            _write(web / "intake.recipient", f"1 {recipient}")
-    _write(worker / "custody.seed", signing.generate()[0])
-    for name in PEPPERS:
-        _write(worker / name, entropy(32).hex())
-    _write(web / "dedupe.pepper", entropy(32).hex())
+            write_new(web / RECIPIENT, f"1 {recipient}")
+    for name in (SEED, *PEPPERS):
+        if given is None or not (given / name).exists():
+            write_new(worker / name, signing.generate()[0] if name == SEED else entropy(32).hex())
+    if given is None or not (given / DEDUPE).exists():
+        write_new(web / DEDUPE, entropy(32).hex())
+    pin_line(folder, load_worker(worker, given))
 
 
-def load_web(folder: Path) -> WebKeys:
-    """Raises KeyringError."""
-    number, _, recipient = _read(folder / "intake.recipient").partition(" ")
+def pin_line(folder: Path, keys: WorkerKeys) -> None:
+    """Tells web whose epochs it may believe. Raises KeyringError when it was told of another line."""
+    pinned, public = folder / "web" / CUSTODY, signing.public_of(keys.custody_seed)
+    if not pinned.exists():
+        write_new(pinned, public)
+    elif read(pinned) != public:
+        raise KeyringError(f"{CUSTODY} is another line's")
+
+
+def load_web(folder: Path, given: Path | None = None) -> WebKeys:
+    """`given`: a folder that may hold what never changes, such as systemd's credentials. Raises KeyringError."""
+    number, _, recipient = read(folder / RECIPIENT).partition(" ")
     if not number.isdigit() or not recipient.startswith("age1"):
-        raise KeyringError("intake.recipient is unreadable")
-    return WebKeys(int(number), recipient, _secret(folder / "dedupe.pepper"))
+        raise KeyringError(f"{RECIPIENT} is unreadable")
+    custody = read(folder / CUSTODY)
+    try:
+        signing.fingerprint(custody)
+    except signing.KeyFormatError:
+        raise KeyringError(f"{CUSTODY} is no key") from None
+    return WebKeys(int(number), recipient, read_hex(_held(folder, given, DEDUPE), DEDUPE), custody)
 
 
-def load_worker(folder: Path) -> WorkerKeys:
-    """Raises KeyringError."""
-    epochs: dict[Purpose, dict[int, str]] = {purpose: {} for purpose in Purpose}
-    for file in sorted(folder.glob("*.key")):
-        if named := KEY_FILE.fullmatch(file.name):
-            epochs[Purpose(named[1])][int(named[2])] = _read(file)
+def pin_recipient(folder: Path, keys: WebKeys) -> None:
+    """What web has seen stays seen: after its next start, too, it takes nothing older. Raises OSError."""
+    write_over(folder / RECIPIENT, f"{keys.newest.number} {keys.newest.recipient}")
+
+
+def load_worker(folder: Path, given: Path | None = None) -> WorkerKeys:
+    """`given` as in `load_web`. Raises KeyringError."""
+    if not folder.is_dir():
+        raise KeyringError("there are no secrets")
+    epochs = KeyFolder(folder).read()
     if missing := [purpose.value for purpose, held in epochs.items() if not held]:
         raise KeyringError(f"no key for {', '.join(missing)}")
-    index, sending, draw, row = (_secret(folder / name) for name in PEPPERS)
-    return WorkerKeys(epochs, _read(folder / "custody.seed"), index, sending, draw, row)
+    index, sending, draw, row = (read_hex(_held(folder, given, name), name) for name in PEPPERS)
+    seed = _held(folder, given, SEED)
+    try:
+        signing.public_of(seed)
+    except signing.KeyFormatError:
+        raise KeyringError(f"{SEED} is no key") from None
+    return WorkerKeys(epochs, seed, index, sending, draw, row)
+
+
+def _held(folder: Path, given: Path | None, name: str) -> str:
+    """Raises KeyringError, also when both folders hold it: nobody could say which one serves."""
+    if given is None or not (given / name).exists():
+        return read(folder / name)
+    if (folder / name).exists():
+        raise KeyringError(f"{name} lies among the credentials and in the secrets folder: keep one")
+    return read(given / name, given=True)
 
 
 def _mac(key: bytes, message: bytes) -> str:
     return hmac.new(key, message, "sha256").hexdigest()
-
-
-def _write(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(text + "\n")
-
-
-def _read(file: Path) -> str:
-    try:
-        mode = file.stat().st_mode
-        text = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise KeyringError(f"{file.name} is missing or unreadable") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyringError(f"{file.name} can be read by others; chmod 600 it")
-    return text
-
-
-def _secret(file: Path) -> bytes:
-    try:
-        secret = bytes.fromhex(_read(file))
-    except ValueError:
-        raise KeyringError(f"{file.name} is not hex") from None
-    if len(secret) != 32:
-        raise KeyringError(f"{file.name} is not 32 bytes")
-    return secret

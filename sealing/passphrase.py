@@ -25,18 +25,23 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PersonKey:
-    """The private halves of one person. `identity` = age secret key; `sign_seed` = base64 Ed25519 seed."""
+    """The private halves of one person. `identity` = age secret key; `sign_seed` = base64 Ed25519 seed. `quiet`: a word of his own that
+    tells the line, without anybody seeing it, that he is being pressured; "" = he has none."""
 
     person: str
     identity: str
     sign_seed: str
+    quiet: str = ""
 
     def __repr__(self) -> str:
         return f"PersonKey({self.person}, …)"
 
     def text(self) -> bytes:
-        """Also a plain age identity file: comment lines, then the secret key."""
-        return f"# tipline person key v1\n# person: {self.person}\n# sign: {self.sign_seed}\n{self.identity}\n".encode()
+        """Also a plain age identity file: comment lines, then the secret key. Raises ValueError for a quiet word that is not one line."""
+        if not self.quiet.isprintable():
+            raise ValueError("a quiet word is one line")
+        quiet = f"# quiet: {self.quiet}\n" if self.quiet else ""
+        return f"# tipline person key v1\n# person: {self.person}\n# sign: {self.sign_seed}\n{quiet}{self.identity}\n".encode()
 
 
 def lock(key: PersonKey, passphrase: str, entropy: bytes) -> str:
@@ -65,7 +70,7 @@ def unlock(armoured: str, passphrase: str) -> PersonKey:
     secret = next((line for line in lines if line.startswith("AGE-SECRET-KEY-1")), None)
     if lines[:1] != ["# tipline person key v1"] or secret is None or not {"person", "sign"} <= fields.keys():
         raise OpenError("not a Tipline person key")
-    return PersonKey(fields["person"], secret, fields["sign"])
+    return PersonKey(fields["person"], secret, fields["sign"], fields.get("quiet", ""))
 
 
 def _hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:

@@ -31,12 +31,15 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One text about to leave. `due`: ms, when a text of ours was to leave; 0 = it has no time after which it is stale."""
+    """One text about to leave. `due`: ms, when a text of ours was to leave; 0 = it has no time after which it is stale. `language`,
+    `alphabet`: of a question that may be answered when nothing else is remembered of its conversation."""
 
     channel: str
     address: Sensitive[str]
     text: Sensitive[str]
     due: int = 0
+    language: str = ""
+    alphabet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +254,16 @@ def read_codes(plaintext: bytes) -> dict[str, list[str]]:
 
 def outgoing(value: Outgoing) -> bytes:
     fields = {"channel": value.channel, "address": value.address.reveal(), "text": value.text.reveal()}
-    return padded_json({"v": 1, "kind": "outgoing", **fields, **({"due": value.due} if value.due else {})})
+    spoken = {"language": value.language, "alphabet": value.alphabet} if value.language else {}
+    return padded_json({"v": 1, "kind": "outgoing", **fields, **({"due": value.due} if value.due else {}), **spoken})
 
 
 def read_outgoing(plaintext: bytes) -> Outgoing:
     """Raises OpenError."""
     fields = read_json(plaintext, "outgoing")
     address, text, due = Sensitive(str(fields.get("address", ""))), Sensitive(str(fields.get("text", ""))), fields.get("due", 0)
-    return Outgoing(str(fields.get("channel", "")), address, text, due if isinstance(due, int) else 0)
+    language, alphabet = (str(fields.get(name, "")) for name in ("language", "alphabet"))
+    return Outgoing(str(fields.get("channel", "")), address, text, due if isinstance(due, int) else 0, language, alphabet)
 
 
 def erasure(value: Erasure) -> bytes:

@@ -29,6 +29,10 @@ class Later(Exception):
         self.delay_ms = delay_ms
 
 
+class MessagesWait(Exception):
+    """A case cannot be purged: a message to it is not sealed yet. Nothing was written."""
+
+
 class Purpose(StrEnum):
     """What a server-held key is for; also the names of the recipients."""
 
@@ -102,7 +106,7 @@ class Part(StrEnum):
 
 class TaskKind(StrEnum):
     """What is due. `ref` is an id: inbound id, case id, grant id, act id, sending id, thread tag, erasure id; person id for REVIEW; the
-    word "push" for NOTICE."""
+    ms of its slot for NOTICE."""
 
     CONVERSE = "converse"
     SEAL = "seal"
@@ -115,6 +119,7 @@ class TaskKind(StrEnum):
     IDLE = "idle"  # case id: an open case in which nobody did anything
     REVIEW = "review"  # person id: something of the person's standing changed
     PURGE = "purge"  # case id
+    RESCUE = "rescue"  # case id: nobody of its drawn order is left
     NOTICE = "notice"
 
 
@@ -233,7 +238,7 @@ class PushRow:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """How a case ended, as its reader says: the exact ciphertext that his CLOSE entry names. `sealed` = S gate."""
+    """How a case ended: the worker's record of one proposal to close it (handlers/outcomes.py). `sealed` = S gate."""
 
     id: str
     sealed: bytes
@@ -337,7 +342,8 @@ class Handout:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """`verify_key` (base64 Ed25519) serves login only: acts are judged against the card. `card` = S roster."""
+    """`verify_key` (base64 Ed25519) serves login only: acts are judged against the card. `card` = S roster. `status`: for the login alone,
+    what the worker last found in the log. `next`: a card with fewer ties, S roster, which takes the place of `card` after its time."""
 
     id: str
     status: str
@@ -345,6 +351,7 @@ class PersonRow:
     verify_key: str
     card: bytes
     duty: bytes | None
+    next: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +364,17 @@ class EpochRow:
     recipient: str
     state: EpochState
     signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """What a row holds that may be sealed to an epoch: its table, its key, and the sealed columns (None where there is nothing).
+    `numbered`: the row says to which epoch."""
+
+    table: str
+    key: tuple[str | int, ...]
+    sealed: tuple[bytes | None, ...]
+    numbered: bool
 
 
 @dataclass(frozen=True, slots=True)

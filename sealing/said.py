@@ -3,6 +3,8 @@ Padded JSON with "v":1 and "kind", like all plaintexts; sealed to the gate key, 
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,8 +32,13 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """`contact` = SHA-256 of the case's newest contact envelope, `inner` = what is under its outer lock, S delivery: the worker cannot open
+    it by itself, and asks the source whether anyone helped. Empty = the case has none."""
+
     case: str
     ending: Ending
+    contact: str = ""
+    inner: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +59,27 @@ class Letter:
     text: Sensitive[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Where a person wants notices; an empty address = nowhere."""
+
+    person: str
+    channel: str
+    address: Sensitive[str]
+
+
 def outcome(value: Outcome) -> bytes:
-    return padded_json({"v": 1, "kind": "outcome", "case": value.case, "outcome": value.ending.value})
+    reach = {"contact": value.contact, "inner": base64.b64encode(value.inner).decode()} if value.contact else {}
+    return padded_json({"v": 1, "kind": "outcome", "case": value.case, "outcome": value.ending.value, **reach})
 
 
 def read_outcome(plaintext: bytes) -> Outcome:
     """Raises OpenError."""
     fields = read_json(plaintext, "outcome")
     try:
-        return Outcome(str(fields["case"]), Ending(str(fields["outcome"])))
-    except (KeyError, ValueError):
+        inner = base64.b64decode(str(fields.get("inner", "")), validate=True)
+        return Outcome(str(fields["case"]), Ending(str(fields["outcome"])), str(fields.get("contact", "")), inner)
+    except (KeyError, ValueError, binascii.Error):
         raise OpenError("not an outcome") from None
 
 
@@ -76,6 +94,19 @@ def read_tie(plaintext: bytes) -> Tie:
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST:
         raise OpenError("not a tie")
     return Tie(str(fields.get("person", "")), Sensitive(text))
+
+
+def push(value: Push) -> bytes:
+    return padded_json({"v": 1, "kind": "push", "person": value.person, "channel": value.channel, "address": value.address.reveal()})
+
+
+def read_push(plaintext: bytes) -> Push:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "push")
+    person, channel, address = (fields.get(name) for name in ("person", "channel", "address"))
+    if not (isinstance(person, str) and isinstance(channel, str) and isinstance(address, str)):
+        raise OpenError("not a push")
+    return Push(person, channel, Sensitive(address))
 
 
 def letter(value: Letter) -> bytes:

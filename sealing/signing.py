@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -34,6 +35,7 @@ class Use(StrEnum):
     RESEAL = "reseal"
     DUTY = "duty"
     PUSH = "push"
+    RECOVERY = "recovery"
 
 
 class KeyFormatError(ValueError):
@@ -47,12 +49,12 @@ def generate() -> tuple[str, str]:
 
 
 def public_of(seed: str) -> str:
-    return _b64(Ed25519PrivateKey.from_private_bytes(_raw(seed)).public_key().public_bytes_raw())
+    return _b64(_key_of(seed).public_key().public_bytes_raw())
 
 
 def sign(seed: str, use: Use, body: bytes) -> bytes:
     """64 bytes."""
-    return Ed25519PrivateKey.from_private_bytes(_raw(seed)).sign(_message(use, body))
+    return _key_of(seed).sign(_message(use, body))
 
 
 def verify(public: str, use: Use, body: bytes, signature: bytes) -> bool:
@@ -68,6 +70,12 @@ def verify(public: str, use: Use, body: bytes, signature: bytes) -> bool:
 def fingerprint(public: str) -> str:
     """First 16 hex digits of SHA-256 of the raw public key: names a key to people and in custody leaves."""
     return hashlib.sha256(_raw(public)).hexdigest()[:16]
+
+
+@lru_cache(maxsize=8)
+def _key_of(seed: str) -> Ed25519PrivateKey:
+    """Making one costs two signatures' time; the worker signs every leaf with the same."""
+    return Ed25519PrivateKey.from_private_bytes(_raw(seed))
 
 
 def _message(use: Use, body: bytes) -> bytes:

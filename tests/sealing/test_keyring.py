@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sealing import age
-from sealing.keyring import KeyringError, load_web, load_worker, make_secrets
-from sealing.rows import Purpose
+from sealing import age, signing
+from sealing.keyring import KeyringError, load_web, load_worker, make_secrets, pin_line, pin_recipient
+from sealing.rows import EpochRow, Purpose
+from sealing.secret_files import KeyFolder, SecretThere
 
 
 @pytest.fixture
@@ -53,6 +56,8 @@ def test_tags_are_keyed_and_stable(folder: Path) -> None:
     assert worker.sending_id("turn\0a") != replace(worker, sending_pepper=b"x" * 32).sending_id("turn\0a")
     assert len(worker.coins("a")) == 32
     assert worker.draw_commitment() != replace(worker, draw_secret=b"x" * 32).draw_commitment()
+    assert worker.person_tag("x") not in {worker.person_tag("y"), replace(worker, row_key=b"x" * 32).person_tag("x")}
+    assert worker.share_id("a", 1, "x") not in {worker.share_id("a", 2, "x"), worker.grant_id("a", 1, "x")}
     assert len({worker.grant_id("a", epoch, who) for epoch in (1, 2) for who in ("x", "y")}) == 4
 
 
@@ -68,6 +73,14 @@ def test_a_gate_file_is_the_workers_own_and_for_one_case(folder: Path) -> None:
     for wrong in (forged, bare, b"", sealed[:-1]):
         with pytest.raises(age.OpenError):
             worker.open_gate("a" * 32, wrong)
+
+
+def test_declared_hours_are_what_the_worker_wrote_for_this_person(folder: Path) -> None:
+    worker = load_worker(folder / "worker")
+    sealed = worker.seal_duty("ana", b"hours")
+    assert worker.open_duty("ana", sealed) == b"hours"
+    with pytest.raises(age.OpenError):
+        worker.open_duty("eva", sealed)
 
 
 def test_an_epoch_whose_key_is_gone_opens_nothing(folder: Path) -> None:
@@ -100,10 +113,15 @@ def test_a_newer_epoch_is_used_and_the_older_still_opens(folder: Path) -> None:
         ("worker/draw.secret", "é"),
         ("web/intake.recipient", "age1 1"),
         ("web/dedupe.pepper", ""),
+        ("web/custody.public", "AAAA"),
+        ("worker/custody.seed", "AAAA"),
+        ("worker/gate-1.key", "# since: 5"),
+        ("worker/other-1.key", "AGE-SECRET-KEY-1"),
     ],
 )
 @pytest.mark.claim("T24")
 def test_a_broken_secret_stops_the_start_and_names_its_file_only(folder: Path, name: str, text: str) -> None:
+    (folder / name).touch(mode=0o600)
     (folder / name).write_text(text)
     with pytest.raises(KeyringError) as caught:
         load_worker(folder / "worker") if name.startswith("worker") else load_web(folder / "web")
@@ -116,6 +134,8 @@ def test_missing_or_open_secrets_stop_the_start(folder: Path) -> None:
     with pytest.raises(KeyringError, match="read by others"):
         load_worker(folder / "worker")
     (folder / "worker" / "gate-1.key").unlink()
+    with pytest.raises(KeyringError, match="no secrets"):
+        load_worker(folder / "nowhere")
     with pytest.raises(KeyringError, match="gate"):
         load_worker(folder / "worker")
     (folder / "web" / "dedupe.pepper").unlink()
@@ -123,9 +143,154 @@ def test_missing_or_open_secrets_stop_the_start(folder: Path) -> None:
         load_web(folder / "web")
 
 
+@pytest.fixture
+def given(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Systemd's credentials: what never changes, readable by the service's user through the group's bits."""
+    credentials = tmp_path_factory.mktemp("credentials")
+    for name in ("worker/custody.seed", "worker/row.key", "web/dedupe.pepper"):
+        (folder / name).rename(credentials / Path(name).name)
+    for file in credentials.iterdir():
+        file.chmod(0o440)
+    return credentials
+
+
+def test_long_lived_secrets_may_come_from_credentials(folder: Path, given: Path, tmp_path: Path) -> None:
+    worker, web = load_worker(folder / "worker", given), load_web(folder / "web", given)
+    assert worker.row_key.hex() == (given / "row.key").read_text().strip()
+    assert web.dedupe_pepper.hex() == (given / "dedupe.pepper").read_text().strip()
+    for load in (load_worker, load_web):
+        with pytest.raises(KeyringError, match="missing"):
+            load(folder / ("web" if load is load_web else "worker"))
+    make_secrets(tmp_path / "anew", secrets.token_bytes, given=given)
+    assert not list((tmp_path / "anew").rglob("row.key"))
+    assert load_worker(tmp_path / "anew" / "worker", given).row_key == worker.row_key
+
+
+@pytest.mark.claim("T24")
+def test_credentials_that_others_can_read_or_that_lie_twice_stop_the_start(folder: Path, given: Path) -> None:
+    (given / "row.key").chmod(0o444)
+    with pytest.raises(KeyringError, match="read by others"):
+        load_worker(folder / "worker", given)
+    (given / "row.key").chmod(0o400)
+    (folder / "worker" / "row.key").touch(mode=0o600)
+    with pytest.raises(KeyringError, match="keep one"):
+        load_worker(folder / "worker", given)
+
+
+def signed(folder: Path, number: int, purpose: Purpose = Purpose.INTAKE) -> EpochRow:
+    """As a worker that has rotated writes it."""
+    worker = load_worker(folder / "worker")
+    worker.shelf.add(purpose, number, age.generate()[0])
+    return next(row for row in worker.public_epochs() if (row.purpose, row.number) == (purpose, number))
+
+
+def test_web_takes_a_newer_key_that_the_line_announced(folder: Path) -> None:
+    web, row = load_web(folder / "web"), signed(folder, 5)
+    assert web.learn(row)
+    epoch, sealed = web.seal_intake(b"a tip")
+    assert epoch == 5
+    pin_recipient(folder / "web", web)
+    assert load_web(folder / "web").newest == web.newest
+    assert stat.S_IMODE((folder / "web" / "intake.recipient").stat().st_mode) == 0o600
+    with pytest.raises(age.OpenError):
+        load_worker(folder / "worker").open(Purpose.INTAKE, 1, sealed)
+
+
+@pytest.mark.claim("T4")
+def test_web_takes_no_other_key(folder: Path, tmp_path: Path) -> None:
+    make_secrets(tmp_path / "others", secrets.token_bytes)
+    web, newest = load_web(folder / "web"), signed(folder, 7)
+    assert web.learn(newest)
+    pin_recipient(folder / "web", web)
+    fresh, good = load_web(folder / "web"), signed(folder, 8)
+    refused = {
+        "an older key, of which somebody has the private half": signed(folder, 6),
+        "the key it has": newest,
+        "not signed": replace(good, signature=""),
+        "nothing that could be a signature": replace(good, signature="é"),
+        "signed by another line": signed(tmp_path / "others", 8),
+        "signed for another key": replace(good, recipient=age.generate()[1]),
+        "signed for another number": replace(good, number=9),
+        "signed for another purpose": replace(signed(folder, 8, Purpose.GATE), purpose=Purpose.INTAKE),
+        "another purpose's": signed(folder, 8, Purpose.GATE),
+    }
+    assert [why for why, row in refused.items() if fresh.learn(row)] == []
+    assert fresh.seal_intake(b"x")[0] == 7
+    assert fresh.learn(good)
+
+
+def test_whose_epochs_web_believes_is_pinned_once(folder: Path, tmp_path: Path) -> None:
+    (folder / "web" / "custody.public").unlink()
+    worker = load_worker(folder / "worker")
+    pin_line(folder, worker)
+    pin_line(folder, worker)
+    assert load_web(folder / "web").custody == signing.public_of(worker.custody_seed)
+    make_secrets(tmp_path / "others", secrets.token_bytes)
+    with pytest.raises(KeyringError, match="another line"):
+        pin_line(folder, load_worker(tmp_path / "others" / "worker"))
+
+
+def test_an_epochs_file_says_since_when_it_serves(folder: Path) -> None:
+    keys = KeyFolder(folder / "worker")
+    keys.make(Purpose.GATE, 2, 400_000)
+    held = keys.read()
+    assert held.since(Purpose.GATE, 2) == 400_000
+    assert held.since(Purpose.GATE, 1) == int((folder / "worker" / "gate-1.key").stat().st_mtime) // 3600
+    assert held.drained_since(Purpose.GATE, 1) == 400_000
+    assert held.drained_since(Purpose.GATE, 2) is None
+    assert age.recipient_of((folder / "worker" / "gate-2.key").read_text().splitlines()[1]), "and is an age identity file all the same"
+    with pytest.raises(SecretThere):
+        keys.make(Purpose.GATE, 2, 400_001)
+    assert keys.read().since(Purpose.GATE, 2) == 400_000
+
+
+def test_what_one_process_holds_follows_the_folder(folder: Path) -> None:
+    held, disk = load_worker(folder / "worker").shelf, KeyFolder(folder / "worker")
+    assert len(held) == len(Purpose)
+    disk.make(Purpose.GATE, 2, 400_000)
+    shown = held[Purpose.GATE]
+    held.take(disk.read())
+    assert (set(shown), set(held[Purpose.GATE])) == ({1}, {1, 2}), "whoever reads a mapping has it as it was"
+    disk.destroy(Purpose.GATE, 1)
+    disk.destroy(Purpose.ROSTER, 1)
+    held.take(disk.read())
+    assert set(held[Purpose.GATE]) == {2}
+    assert set(held[Purpose.ROSTER]) == {1}, "the newest is forgotten for no lost file"
+
+
+def test_a_destroyed_key_is_written_over_before_it_goes(folder: Path) -> None:
+    file = folder / "worker" / "gate-1.key"
+    before, beside = file.read_bytes(), folder / "beside"
+    os.link(file, beside)  # the same blocks, by another name
+    for _ in range(2):
+        KeyFolder(folder / "worker").destroy(Purpose.GATE, 1)
+    assert not file.exists()
+    assert len(beside.read_bytes()) == len(before)
+    assert not set(beside.read_bytes().split()) & set(before.split())
+
+
+def test_a_secret_is_whole_or_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies while it writes leaves nothing under the name that the next one reads."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "full")
+
+    before = load_web(folder / "web").newest
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
+        KeyFolder(folder / "worker").make(Purpose.INTAKE, 2, 1)
+    with pytest.raises(OSError, match="full"):
+        pin_recipient(folder / "web", load_web(folder / "web"))
+    monkeypatch.undo()
+    assert load_worker(folder / "worker").epochs[Purpose.INTAKE].keys() == {1}
+    assert load_web(folder / "web").newest == before
+    assert not list(folder.rglob("*.part"))
+
+
 def test_reprs_are_dull(folder: Path) -> None:
     web, worker = load_web(folder / "web"), load_worker(folder / "worker")
     assert (repr(web), repr(worker)) == ("WebKeys(…)", "WorkerKeys(…)")
+    assert repr(worker.epochs) == "Epochs(…)"
 
 
 def test_the_way_back_to_a_source_is_the_workers_own_and_for_one_case(folder: Path) -> None:

@@ -107,12 +107,13 @@ def test_a_key_file_of_another_kind_is_refused(text: bytes) -> None:
 
 
 def test_a_stub_says_what_it_may_and_whose_it_is() -> None:
-    own = plaintexts.with_reader(STUB, CASE, "9" * 64, "{}")
+    own = plaintexts.with_reader(replace(STUB, line="key"), CASE, "9" * 64, "{}")
     said = fields(plaintexts.stub(own))
     assert (said["grant"], said["card"]) == (CASE, "9" * 64)
     assert (said["v"], said["kind"], said["kinds"], said["agency_kinds"]) == (1, "stub", ["forced_labour"], ["police"])
     assert set(said) == {"v", "kind", *Stub.__slots__}
-    assert replace(own, grant=OTHER, card="f" * 64) == STUB, "nothing else is changed"
+    assert replace(own, grant=OTHER, card="f" * 64, own="", line="") == STUB, "nothing else is changed"
+    assert fields(plaintexts.stub(STUB)).keys() == said.keys() - {"own", "line"}, "a stub of before had neither"
 
 
 def test_a_message_in_the_case_carries_what_the_line_makes_of_it() -> None:

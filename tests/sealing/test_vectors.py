@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import base64
 import json
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from sealing import age, custody, passphrase, plaintexts, signing
+from routing.cards import parse_card
+from routing.gate import parse_gate
+from sealing import age, custody, passphrase, plaintexts, shares, signing
 from sealing.card import parse_signed_card
-from tests.sealing.vectors import ACT, CASE, FILE, derived, plaintext_samples
+from sealing.case import sha256
+from sealing.custody import ACTOR_USE, EntryKind
+from sealing.signing import Use
+from tests.sealing.vectors import ACT, CASE, FILE, SECOND, derived, exact_samples, plaintext_samples, the_card, the_gate
 
 VECTORS: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 SAMPLES = plaintext_samples(VECTORS["identity"])
@@ -23,6 +29,7 @@ def raw(text: str) -> bytes:
 
 def test_every_kind_has_a_vector() -> None:
     assert set(VECTORS["plaintexts"]) == set(SAMPLES)
+    assert set(VECTORS["exact"]) == set(exact_samples())
     assert set(VECTORS["derived"]) == set(derived(VECTORS["seed"]))
     assert {f"signature {use.value}" for use in signing.Use} <= set(VECTORS["derived"])
 
@@ -46,6 +53,43 @@ def test_a_signature_is_over_its_prefix_and_the_bytes_carried() -> None:
     signed = parse_signed_card(raw(VECTORS["derived"]["signed card"]))
     name = VECTORS["derived"]["fingerprint"]
     assert signed.vetters({name: VECTORS["derived"]["public key"]}, signing.generate()[1]) == (name,)
+
+
+@pytest.mark.parametrize("name", exact_samples())
+def test_what_is_signed_as_it_stands_is_written_as_it_was(name: str) -> None:
+    assert exact_samples()[name] == raw(VECTORS["exact"][name])
+
+
+def test_an_act_is_read_with_and_without_what_it_says() -> None:
+    body, content = plaintexts.read_act(raw(VECTORS["exact"]["act"]))
+    assert (custody.parse_body(body).kind, content) == (EntryKind.OPEN, None)
+    body, content = plaintexts.read_act(raw(VECTORS["exact"]["act with content"]))
+    entry = custody.parse_body(body)
+    assert content is not None
+    assert (entry.kind, entry.sha256) == (EntryKind.TIE, sha256(content))
+    assert signing.verify(VECTORS["derived"]["public key"], ACTOR_USE[entry.kind], body, raw(VECTORS["derived"]["act signature"]))
+
+
+def test_a_key_card_of_then_still_has_its_two_vetters_and_a_gate_file_is_read() -> None:
+    signed = parse_signed_card(raw(VECTORS["derived"]["signed key card"]))
+    keys = {signing.fingerprint(key): key for key in (VECTORS["derived"]["public key"], signing.public_of(SECOND))}
+    card = parse_card(signed.card)
+    assert card == the_card()
+    assert signed.vetters(keys, card.verify_key) == tuple(sorted(keys))
+    assert signed.fingerprint() == VECTORS["derived"]["key card fingerprint"]
+    assert parse_gate(raw(VECTORS["exact"]["gate"])) == the_gate()
+
+
+def test_shares_of_then_give_the_key_and_so_does_the_bundle() -> None:
+    escrow = VECTORS["escrow"]
+    dealt = [raw(share) for share in escrow["shares"]]
+    assert {shares.recover(list(two), escrow["recipient"], 2) for two in combinations(dealt, 2)} == {escrow["identity"]}
+    assert shares.open_key(raw(escrow["bundle"]), VECTORS["identity"]) == (CASE, 1, escrow["identity"])
+
+
+def test_an_epoch_is_announced_under_the_signature_of_then() -> None:
+    announced, signature = raw(VECTORS["exact"]["epoch"]), raw(VECTORS["derived"]["epoch signature"])
+    assert signing.verify(VECTORS["derived"]["public key"], Use.EPOCH, announced, signature)
 
 
 def test_the_padme_table() -> None:

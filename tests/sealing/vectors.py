@@ -8,25 +8,40 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sealing import age, custody, passphrase, plaintexts, signing
+from routing.cards import card_bytes
+from routing.duty import Duty, duty_bytes
+from routing.gate import GateFile, Seat, Sla, gate_bytes
+from routing.people import Card, Flag, Kin, Role
+from sealing import age, custody, passphrase, plaintexts, said, shares, signing
 from sealing.card import SignedCard
+from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
-from sealing.keyring import WebKeys, WorkerKeys
+from sealing.keyring import WebKeys, WorkerKeys, announcement
 from sealing.passphrase import PersonKey
 from sealing.plaintexts import Contact, Erasure, Outgoing, Stub
+from sealing.rows import Purpose
+from sealing.said import Ending, Letter, Outcome, Push, Tie
+from sealing.shares import Bundle, Resealed, Share
 from tests.desk.tips import spanish_tip
 from triage.sensitive import Sensitive
-from triage.tip import Asked, Control, Form, Inbound
+from triage.tip import AgencyKind, Asked, Child, Control, Form, Inbound
 
 FILE = Path(__file__).with_name("vectors.json")
 CASE, GRANT, ACT, HASH = "0123456789abcdef" * 2, "fedcba9876543210" * 2, "00112233445566778899aabbccddeeff", "5a" * 32
 AT = datetime(2026, 11, 21, 14, 37, 12, tzinfo=UTC)
 WORDS = "Está encerrada. 她被锁在里面 🙏"
 SPOKEN = "four random words here"
+CONTENT = b"age-encryption.org/v1\nthe ciphertext behind an act"
+"""Stands for one: age draws its keys anew at every sealing."""
+SECOND = base64.b64encode(b"\x07" * 32).decode()
+"""Seed of a second vetter; the first's is that of the file."""
+RECIPIENT = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
+"""In the form of one; nobody seals to it."""
 LENGTHS = (0, 1, 2048, 2049, 2050, 4095, 4096, 4097, 5000, 65_535, 65_537, 1_000_000)
 
 
@@ -38,13 +53,14 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
         CASE, 1, GRANT, "teal heron", "asks_help", ("sex_trafficking",), "Valdoria", ("police",), "unknown", "es", "practice", HASH,
         HASH, "age1gate", "age1delivery",
     )  # fmt: skip
-    said = {"v": 1, "kind": "answer", "case": CASE, "epoch": 1, "sequence": 1, "contact": HASH, "inner": b64(b"inner"), "text": WORDS}
+    answered = {"v": 1, "kind": "answer", "case": CASE, "epoch": 1, "sequence": 1, "contact": HASH, "inner": b64(b"inner"), "text": WORDS}
     return {
         "inbound": plaintexts.inbound(Inbound("sms", Sensitive("+999 100 0001"), Sensitive(WORDS), "SM1", AT)),
         "inbound forwarded": plaintexts.inbound(
             Inbound("telegram", Sensitive("999100001"), Sensitive(WORDS), "7:1:2", AT, AT, Form.FORWARDED, 2, Control.HELP, "1")
         ),
         "stub": plaintexts.stub(stub),
+        "stub of today": plaintexts.stub(replace(stub, own=card_bytes(the_card()).decode(), line=signing.public_of(SECOND))),
         "message": plaintexts.message_in(CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT),
         "message forwarded": plaintexts.message_in(
             CASE, 1, 1, "", Sensitive(tip.text), AT, "es", tip.translation, tip.found, Asked.WHO_NOT, Form.FORWARDED, 2
@@ -55,10 +71,55 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
         "codes": plaintexts.codes_note(CASE, 1, 4, {GRANT: ["E3", "E5"], ACT: []}),
         "outgoing": plaintexts.outgoing(Outgoing("sms", Sensitive("+999 100 0001"), Sensitive(WORDS))),
         "erasure": plaintexts.erasure(Erasure("sms", Sensitive("+999 100 0001"), "SM1")),
-        "answer": age.padded_json(dict(said)),
+        "answer": age.padded_json(dict(answered)),
         "handout": plaintexts.handout(ACT, "opened", "", b"key file"),
+        "handout of a second look": plaintexts.handout(ACT, "opened", "", b"key file", {"proposed": "unfounded"}),
+        "outcome": said.outcome(Outcome(CASE, Ending.PERSON_SAFE)),
+        "outcome of one who can be asked": said.outcome(Outcome(CASE, Ending.UNFOUNDED, HASH, CONTENT)),
+        "outgoing question": plaintexts.outgoing(
+            Outgoing("sms", Sensitive("+999 100 0001"), Sensitive(WORDS), 1_800_000_000_000, "es", "Latn")
+        ),
+        "push": said.push(Push(GRANT, "sms", Sensitive("+999 100 0001"))),
+        "share": shares.share_text(Share(CASE, 1, RECIPIENT, 2, bytes(range(75)))),
+        "reseal": shares.reseal(Resealed(CASE, 1, HASH, CONTENT)),
+        "shares": shares.bundle(Bundle(CASE, 1, (CONTENT, CONTENT))),
+        "given": shares.given(CONTENT, Resealed(CASE, 1, HASH, CONTENT)),
+        "tie": said.tie(Tie(GRANT, Sensitive(WORDS))),
+        "letter": said.letter(Letter("tie", CASE, GRANT, Sensitive(WORDS))),
         "key file": plaintexts.key_file(CASE, 1, identity),
     }
+
+
+def exact_samples() -> dict[str, bytes]:
+    """What is signed or authenticated as the very bytes that it is: no padded JSON."""
+    spoken = Entry(494_000, EntryKind.TIE, CASE, sha256(CONTENT), HASH).body()
+    return {
+        "act": plaintexts.act(Entry(494_000, EntryKind.OPEN, CASE, HASH, HASH).body()),
+        "act with content": plaintexts.act(spoken, CONTENT),
+        "gate": gate_bytes(the_gate()),
+        "key card": card_bytes(the_card()),
+        "epoch": announcement(Purpose.GATE, 2, RECIPIENT),
+        "duty": duty_bytes(Duty("Asia/Manila", (((480, 720), (780, 1020)),) * 5 + ((), ((0, 1440),)))),
+    }
+
+
+def the_card() -> Card:
+    return Card(
+        person=GRANT, name="Ana Ñ. Práctica", spellings=("A. Practica",), age_recipient=RECIPIENT,
+        verify_key=signing.public_of(base64.b64encode(b"\x09" * 32).decode()), role=Role.HANDLER, agency="ngo-faro",
+        past_agencies=("police-cs",), home="cs", posting="cs", past_postings=("penalta",), kin=(Kin("Bo", "penalta", None),),
+        conflicts=("Hotel Miramar",), languages=("en", "es"), child_clearance=True, capacity=7, founder=False, sequence=2,
+        issued=datetime(2026, 5, 1, 8, tzinfo=UTC), expires=date(2027, 5, 1), practice=False,
+    )  # fmt: skip
+
+
+def the_gate() -> GateFile:
+    return GateFile(
+        case=CASE, epoch=1, recipient=RECIPIENT, sealed_at=AT, received=AT, sla=Sla.URGENT, agencies=("police-cs",),
+        kinds=(AgencyKind.POLICE,), regions=("cs", "penalta"), place_known=True, child=Child.UNKNOWN, could_involve_child=True,
+        asks_help=True, excluded=(ACT,), order=(Seat(GRANT, Role.HANDLER, 1, HASH),), pool=6, chances={GRANT: 0.25},
+        flags=(Flag.SMALL_POOL,),
+    )  # fmt: skip
 
 
 def derived(seed: str) -> dict[str, str]:
@@ -75,6 +136,10 @@ def derived(seed: str) -> dict[str, str]:
         "custody leaf": b64(leaf),
         "custody leaf hash": custody.leaf_hash(leaf).hex(),
         "signed card": b64(SignedCard(b'{"v":1}').signed_by(seed).to_bytes()),
+        "signed key card": b64(SignedCard(card_bytes(the_card())).signed_by(seed).signed_by(SECOND).to_bytes()),
+        "key card fingerprint": sha256(card_bytes(the_card())),
+        "epoch signature": b64(signing.sign(seed, signing.Use.EPOCH, announcement(Purpose.GATE, 2, RECIPIENT))),
+        "act signature": b64(signing.sign(seed, signing.Use.TIE, plaintexts.read_act(exact_samples()["act with content"])[0])),
         "dedupe tag": web.dedupe_tag("sms", "SM1"),
         "index tag": worker.index_tag("sms", "+9991000001"),
         "sending id": worker.sending_id("turn\0x"),
@@ -89,12 +154,26 @@ def b64(raw: bytes) -> str:
 
 def main() -> None:
     held: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else _fresh()
+    held.setdefault("exact", {})
+    held.setdefault("escrow", _escrow(held["identity"]))
     recipient = age.recipient_of(held["identity"])
     for name, plaintext in plaintext_samples(held["identity"]).items():
         held["plaintexts"].setdefault(name, {"plaintext": b64(plaintext), "sealed": b64(age.seal(plaintext, recipient))})
+    for name, exact in exact_samples().items():
+        held["exact"].setdefault(name, b64(exact))
     for name, value in derived(held["seed"]).items():
         held["derived"].setdefault(name, value)
     FILE.write_text(json.dumps(held, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _escrow(reader: str) -> dict[str, Any]:
+    """A case key in three shares of which two are needed, and a bundle of two that were re-sealed to the reader: Shamir's are drawn anew
+    each time."""
+    identity, recipient = age.generate()
+    dealt = shares.split(identity.encode(), 2, 3)
+    texts = [shares.share_text(Share(CASE, 1, recipient, 2, share)) for share in dealt]
+    made = shares.bundle(Bundle(CASE, 1, tuple(age.seal(text, age.recipient_of(reader)) for text in texts[1:])))
+    return {"identity": identity, "recipient": recipient, "shares": [b64(share) for share in dealt], "bundle": b64(made)}
 
 
 def _fresh() -> dict[str, Any]:
