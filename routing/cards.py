@@ -1,6 +1,6 @@
 """The bytes of a key card: what two vetters sign and what is stored, sealed. Final: another form is another "v".
 
-    {"v":1,"kind":"card","person":id,"name":text,"spellings":[text],"age_recipient":text,"verify_key":text,"role":"handler"|"lead",
+    {"v":1,"kind":"card","person":id,"name":text,"spellings":[text],"age_recipient":text,"verify_key":text,"role":"handler"|"lead"|"trustee",
      "agency":id,"past_agencies":[id],"home":id,"posting":id,"past_postings":[id],"kin":[{"name":text,"region":id|null,"agency":id|null}],
      "conflicts":[text],"languages":[text],"child_clearance":bool,"capacity":n,"founder":bool,"sequence":n>=1,
      "issued":"2026-05-01T08:00:00Z","expires":"2027-05-01","practice":bool}
@@ -58,6 +58,21 @@ def parse_card(data: bytes) -> Card:
 def fingerprint(data: bytes) -> str:
     """Hex SHA-256 of a card's exact bytes: names this very card in gate files and custody entries."""
     return hashlib.sha256(data).hexdigest()
+
+
+def ties(card: Card) -> frozenset[tuple[str, str]]:
+    """Everything on a card that can keep its holder from a tip, as routing takes it together: a home is no other tie than a posting. A card
+    with all of these and more excludes from all that this one does."""
+    kin = [(kind, value) for k in card.kin for kind, value in (("kin", k.name), ("kin there", k.region), ("kin in", k.agency)) if value]
+    return frozenset(
+        [
+            *kin,
+            *(("name", name) for name in (card.name, *card.spellings)),
+            *(("office", agency) for agency in (card.agency, *card.past_agencies)),
+            *(("place", region) for region in (card.home, card.posting, *card.past_postings)),
+            *(("conflict", name) for name in card.conflicts),
+        ]
+    )
 
 
 def _written(card: Card) -> bytes:

@@ -63,10 +63,14 @@ def choose(roster: Roster, tip: TipFacts, coins: bytes, now: datetime, policy: P
 
 
 def _hold(pool: int, unnamed: int, policy: Policy) -> Hold | None:
-    """Poisoned: naming people, alone, took more than half of the pool or left too few. `unnamed` = the pool had nobody been named."""
-    if pool < unnamed and (2 * pool < unnamed or pool < policy.smallest_pool):
+    if poisoned(pool, unnamed, policy):
         return Hold.POISONED
     return None if pool else Hold.NOBODY_ELIGIBLE
+
+
+def poisoned(pool: int, unnamed: int, policy: Policy = DEFAULT) -> bool:
+    """Naming people, alone, took more than half of the pool or left too few. `unnamed` = the pool had nobody been named."""
+    return pool < unnamed and (2 * pool < unnamed or pool < policy.smallest_pool)
 
 
 def limits(pool: Sequence[Person], roster: Roster, now: datetime, policy: Policy) -> tuple[int, Mapping[str, float], bool]:
@@ -87,7 +91,8 @@ def capped(pool: Iterable[Person], roster: Roster, now: datetime, readers: int, 
     new = {p.id for p in pool if not is_founder(p, roster) and now - (p.enrolled or p.card.issued) < timedelta(days=policy.probation_days)}
     caps = {p.id: policy.cap * (policy.probation_share if p.id in new else 1.0) for p in pool}
     _together(caps, new, policy.cap)
-    pairs = {frozenset(p.vetters) for p in roster.people if p.active and len(set(p.vetters)) >= VETTERS}
+    readers_only = (p for p in roster.people if p.active and p.card.role is not Role.TRUSTEE)
+    pairs = {frozenset(p.vetters) for p in readers_only if len(set(p.vetters)) >= VETTERS}
     bound = max(policy.pair_share * policy.cap, readers / len(pairs))
     vouched: dict[frozenset[str], list[str]] = {pair: [] for pair in pairs}
     for person in pool:

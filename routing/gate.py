@@ -86,6 +86,7 @@ class GateFile:
 class Refusal(StrEnum):
     NOT_IN_ORDER = "not_in_order"
     STRUCK = "struck"
+    NO_TRUSTEE = "no_trustee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,28 @@ def may_read(gate: GateFile, person: Person, card_fingerprint: str, now: datetim
     seat = next((seat for seat in gate.order if seat.person == person.id), None)
     if seat is None:
         return Refused(Refusal.NOT_IN_ORDER)
+    return _barred(gate, person, now, atlas) or Granted(seat, card_fingerprint == seat.card)
+
+
+def may_approve(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:
+    """Whether a trustee may have, and give on, his share of a case key: whom the case excludes from reading may hold no part of it."""
+    if person.card.role is not Role.TRUSTEE:
+        return Refused(Refusal.NO_TRUSTEE)
+    return _barred(gate, person, now, atlas)
+
+
+def _barred(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:
     if person.id in gate.excluded:
         return Refused(Refusal.STRUCK)
     codes = judge(person, ground_of(atlas, facts_of(gate), now))
-    return Refused(codes[0]) if codes else Granted(seat, card_fingerprint == seat.card)
+    return Refused(codes[0]) if codes else None
+
+
+def append_seat(gate: GateFile, person: str, card: str) -> GateFile:
+    """The gate with one more reader behind a drawn order that is exhausted, all of whom are out for the life of the case. `card`: the
+    fingerprint of his card."""
+    seat = Seat(person, Role.HANDLER, len(gate.order) + 1, card)
+    return replace(without(gate, [seat.person for seat in gate.order]), order=(*gate.order, seat))
 
 
 def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> tuple[GateFile, tuple[str, ...]]:

@@ -36,10 +36,11 @@ class House(StrEnum):
 
 
 class Role(StrEnum):
-    """Handler: the caseworker who reads. Lead: enforcement, drawn later (a later issue)."""
+    """Handler: the caseworker who reads. Lead: enforcement, drawn later (a later issue). Trustee: holds shares of case keys, reads none."""
 
     HANDLER = "handler"
     LEAD = "lead"
+    TRUSTEE = "trustee"
 
 
 @dataclass(frozen=True, slots=True)
