@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import and_, delete, func, select, text, update
+from sqlalchemy import and_, delete, exists, func, select, text, update
 
 from sealing.rows import CaseRow, CaseState, Envelope, GrantRow, GrantState, Part, SealedCase
 from storage import tables
@@ -40,6 +40,9 @@ class CasePart(TxPart):
         return await self._transaction.changed(
             update(tables.case).where(tables.case.c.id == id, tables.case.c.state == old).values(state=new)
         )
+
+    async def hurry_case(self, id: str) -> None:
+        await self._transaction.run(update(tables.case).where(tables.case.c.id == id).values(urgent=True))
 
     async def seal(self, sealed: SealedCase, expected_version: int) -> bool:
         """Everything of one sealing, or, when the case has moved on or a message has come since, nothing."""
@@ -108,6 +111,10 @@ class CasePart(TxPart):
     async def move_grant(self, id: str, old: GrantState, new: GrantState) -> bool:
         return await self._change_grant(id, old, {"state": new})
 
+    async def put_keys(self, id: str, state: GrantState, stub: bytes, key_file: bytes) -> bool:
+        """Another stub and key file in the place of a grant's, whose state stays."""
+        return await self._change_grant(id, state, {"stub": stub, "key_file": key_file})
+
     async def _change_grant(self, id: str, old: GrantState, values: Mapping[str, object]) -> bool:
         guarded = update(tables.grant).where(tables.grant.c.id == id, tables.grant.c.state == old)
         return await self._transaction.changed(guarded.values(values))
@@ -123,12 +130,20 @@ class CasePart(TxPart):
         counted = select(tables.grant.c.person_id, func.count()).select_from(grants).where(carried).group_by(tables.grant.c.person_id)
         return {row[0]: row[1] for row in await self._transaction.run(counted)}
 
+    async def held_by(self, person_id: str) -> Sequence[GrantRow]:
+        column = tables.grant.c
+        held = and_(column.person_id == person_id, column.state.in_((GrantState.OFFERED, GrantState.OPEN)))
+        return await self._transaction.all(tables.grant, GrantRow, held, column.id)
+
+    async def logged(self, leaf: bytes) -> bool:
+        return bool((await self._transaction.run(select(exists().where(tables.custody.c.leaf == leaf)))).scalar_one())
+
     async def log(self, leaf: bytes) -> None:
         """Appends the exact bytes of one custody leaf."""
         await self._log([leaf])
 
-    async def leaves(self, start: int) -> Sequence[bytes]:
-        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq)
+    async def leaves(self, start: int, most: int | None = None) -> Sequence[bytes]:
+        ordered = select(tables.custody.c.leaf).where(tables.custody.c.seq >= start).order_by(tables.custody.c.seq).limit(most)
         return list((await self._transaction.run(ordered)).scalars())
 
     async def _log(self, leaves: Sequence[bytes]) -> None:

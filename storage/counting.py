@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Select, Table, func, select
 
-from sealing.rows import CaseState, SendingState, TaskKind
+from sealing.rows import CaseState, SendingState, ShareState, TaskKind
 from storage import tables
 from storage.engine import Database
 from storage.floods import OPEN_ITEMS
@@ -20,7 +20,7 @@ from storage.transaction import Transaction
 class Tally:
     """`waiting` = messages not sealed into a case yet; `late_ms` = how long the task that waits longest has been due; `beat_ms` = since the
     worker's last sign of life, None when there never was one; `held` = since a restore nothing leaves; `floods` = cases that go on and
-    are the one item of a flood each."""
+    are the one item of a flood each; `letters` = what vetters have not read; `asked` = cases whose trustees are asked for their shares."""
 
     waiting: int
     tasks: Mapping[str, int]
@@ -32,6 +32,8 @@ class Tally:
     held: bool
     people: int
     floods: int
+    letters: int
+    asked: int
 
     @property
     def totals(self) -> dict[str, int]:
@@ -48,12 +50,14 @@ class Tally:
             "sendings_unknown": self.sendings[SendingState.UNKNOWN],
             "sendings_shelved": self.sendings[SendingState.SHELVED],
             "people": self.people,
+            "letters": self.letters,
+            "cases_asked": self.asked,
         }
 
 
 async def tally(database: Database, now_ms: int) -> Tally:
     """At one moment. Raises StorageDown."""
-    task = tables.task.c
+    task, share = tables.task.c, tables.share.c
     async with database.begin(reading=True) as transaction:
         waiting = await _count(transaction, select(func.count()).select_from(tables.inbound))
         first = (await transaction.run(select(func.min(task.due)))).scalar()
@@ -71,6 +75,8 @@ async def tally(database: Database, now_ms: int) -> Tally:
             await held_since(transaction) is not None,
             await _count(transaction, select(func.count()).select_from(tables.person)),
             await _count(transaction, OPEN_ITEMS),
+            await _count(transaction, select(func.count()).select_from(tables.letter)),
+            await _count(transaction, select(func.count(share.case_id.distinct())).where(share.state == ShareState.ASKED)),
         )
 
 

@@ -11,11 +11,14 @@ from sealing.rows import (
     ActRow,
     DeskGrant,
     Envelope,
+    EpochRow,
+    EpochState,
     GrantRow,
     GrantState,
     Handout,
     Part,
     PersonRow,
+    Purpose,
     ShareRow,
     ShareState,
     TaskKind,
@@ -76,6 +79,14 @@ class DeskReads:
             return await transaction.all(
                 tables.share, ShareRow, and_(column.person_id == person_id, column.state == ShareState.ASKED), column.id
             )
+
+    async def epochs(self, purposes: Sequence[Purpose]) -> list[EpochRow]:
+        """The newest current epoch of each purpose, with its signature."""
+        column = tables.epoch.c
+        current = and_(column.purpose.in_(purposes), column.state == EpochState.CURRENT)
+        async with self._database.begin(reading=True) as transaction:
+            found = await transaction.all(tables.epoch, EpochRow, current, column.purpose, column.number)
+        return list({row.purpose: row for row in found}.values())
 
     async def open_grant(self, person_id: str, case_id: str) -> bool:
         """Whether the person has opened the case and it was not taken from them since."""

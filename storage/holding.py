@@ -14,7 +14,7 @@ from storage.tasks import TaskIds, add_tasks
 from storage.transaction import Transaction
 
 MARK = "restore"
-OUTGOING = frozenset({TaskKind.SEND, TaskKind.ERASE})
+OUTGOING = frozenset({TaskKind.SEND, TaskKind.ERASE, TaskKind.NOTICE})
 LATE_MS = 15 * 60_000
 """A question or a greeting of the line that is later than this may meet another person on that phone (as in `handlers.delivery`)."""
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from sealing.points import Point, reached
-from sealing.rows import Accepted, QueueFull, SealedInbound, StorageDown, TaskKind
+from sealing.rows import Accepted, Purpose, QueueFull, SealedInbound, StorageDown, TaskKind
 from storage import tables
 from storage.engine import Database
+from storage.epochs import destroyed
 from storage.tasks import Clock, TaskIds, add_tasks
 from storage.transaction import Transaction
 
@@ -85,7 +86,8 @@ class SqlIntake:
         self._ids = TaskIds()
 
     async def accept(self, inbound: SealedInbound) -> Accepted:
-        """Returns after the commit. Raises StorageDown: nothing written (or nobody knows: then the repeat is a DUPLICATE).
+        """Returns after the commit. Raises StorageDown: nothing written (or nobody knows: then the repeat is a DUPLICATE); also for what is
+        sealed to an intake key that is destroyed.
 
         Raises QueueFull: nothing written, and a repeat when there is room is NEW.
         """
@@ -121,8 +123,10 @@ class SqlIntake:
                 raise
             else:
                 self._on_batch(len(batch))
-                for (_, answer), result in zip(batch, accepted, strict=True):
-                    if not answer.done():
+                for (inbound, answer), result in zip(batch, accepted, strict=True):
+                    if result is None:
+                        _refuse([(inbound, answer)], StorageDown(Purpose.INTAKE))
+                    elif not answer.done():
                         answer.set_result(result)
 
     async def _room(self, transaction: Transaction) -> None:
@@ -139,11 +143,14 @@ class SqlIntake:
         due = select(column.id).where(column.kind == TaskKind.CONVERSE, column.due <= self._clock.now_ms())
         return (await transaction.run(due.order_by(column.due).offset(self._limits.waiting).limit(1))).first() is not None
 
-    async def _commit(self, batch: list[SealedInbound]) -> list[Accepted]:
+    async def _commit(self, batch: list[SealedInbound]) -> list[Accepted | None]:
+        """None = sealed to a key that is destroyed: nothing of it is written, and a repeat is sealed to a newer one."""
         async with self._database.begin() as transaction:
             await self._room(transaction)
-            fresh = await _remember(transaction, batch)
-            new = [inbound for inbound in batch if fresh.get(inbound.dedupe) is inbound]
+            gone = await destroyed(transaction, {inbound.epoch for inbound in batch})
+            readable = [inbound for inbound in batch if inbound.epoch not in gone]
+            fresh = await _remember(transaction, readable) if readable else {}
+            new = [inbound for inbound in readable if fresh.get(inbound.dedupe) is inbound]
             if new:
                 await transaction.run(
                     tables.inbound.insert(),
@@ -153,7 +160,10 @@ class SqlIntake:
                 later = {inbound.id: inbound.delay_ms for inbound in new}
                 await add_tasks(transaction, TaskKind.CONVERSE, list(later), now, self._ids.take(now, len(new)), later)
             reached(Point.WRITTEN)
-        return [Accepted.NEW if fresh.get(inbound.dedupe) is inbound else Accepted.DUPLICATE for inbound in batch]
+        return [
+            None if inbound.epoch in gone else Accepted.NEW if fresh.get(inbound.dedupe) is inbound else Accepted.DUPLICATE
+            for inbound in batch
+        ]
 
 
 async def _remember(transaction: Transaction, batch: list[SealedInbound]) -> dict[str, SealedInbound]:

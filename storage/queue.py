@@ -27,6 +27,8 @@ _LANES = (
     frozenset({TaskKind.SEAL, TaskKind.OFFER}),
     frozenset({TaskKind.ACT}),
     frozenset({TaskKind.SEND}),
+    frozenset({TaskKind.NOTICE}),
+    frozenset({TaskKind.LAPSE, TaskKind.IDLE, TaskKind.REVIEW, TaskKind.PURGE}),
 )
 WIDTH = {TaskKind.SEND: 8}
 """How many of one lane run side by side: a provider that keeps one text waiting must not hold up the others. Elsewhere one by one."""

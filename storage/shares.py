@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, true, update
+from sqlalchemy import delete, exists, select, true, update
 
-from sealing.rows import LetterRow, OutcomeRow, PushRow, ShareRow, ShareState
+from sealing.rows import GrantState, LetterRow, OutcomeRow, PushRow, ShareRow, ShareState
 from storage import tables
 from storage.transaction import TxPart, values_of
 
@@ -37,6 +37,9 @@ class SharePart(TxPart):
     async def letters(self, to: str) -> Sequence[LetterRow]:
         return await self._transaction.all(tables.letter, LetterRow, tables.letter.c.to == to, tables.letter.c.day, tables.letter.c.id)
 
+    async def all_letters(self) -> Sequence[LetterRow]:
+        return await self._transaction.all(tables.letter, LetterRow, true(), tables.letter.c.day, tables.letter.c.id)
+
     async def drop_letters(self, ids: Sequence[str]) -> None:
         await self._transaction.run(delete(tables.letter).where(tables.letter.c.id.in_(ids)))
 
@@ -58,3 +61,8 @@ class SharePart(TxPart):
 
     async def pushes(self) -> Sequence[PushRow]:
         return await self._transaction.all(tables.push, PushRow, true(), tables.push.c.person_id)
+
+    async def urgent_waits(self) -> bool:
+        offered = (tables.grant.c.state == GrantState.OFFERED) & (tables.grant.c.case_id == tables.case.c.id)
+        found = select(exists().where(offered, tables.case.c.urgent))
+        return bool((await self._transaction.run(found)).scalar_one())

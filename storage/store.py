@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import DAY_MS, CaseState, EpochRow, EpochState, TaskKind
+from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
 from storage.engine import Database
+from storage.epochs import record
 from storage.erasures import ErasurePart
 from storage.floods import ClusterPart, past
 from storage.people import PeoplePart
+from storage.purge import PurgePart
 from storage.shares import SharePart
 from storage.tasks import TaskIds, TaskPart, add_tasks
-from storage.transaction import values_of
 
 SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
 
 
-class EpochMismatch(Exception):
-    """The database belongs to other secrets than the worker's. Nothing is served from it."""
-
-
-class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, SharePart, TaskPart):
+class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, PurgePart, SharePart, TaskPart):
     """Port `handlers.ports.Tx`: one open transaction."""
 
     __slots__ = ()
@@ -64,19 +61,12 @@ class SqlStore:
         await self._database.compact()
         return swept
 
-    async def record_epochs(self, epochs: Sequence[EpochRow]) -> None:
-        """The public halves of the worker's keys. Raises EpochMismatch where the table already names another key for an epoch."""
+    async def record_epochs(
+        self, epochs: Sequence[EpochRow], leaf: Callable[[EpochRow], bytes] | None = None, custody: str | None = None
+    ) -> None:
+        """At a start. Arguments and faults are those of storage.epochs.record."""
         async with self._database.begin() as transaction:
-            for row in epochs:
-                insert = transaction.insert(tables.epoch).values(values_of(row))
-                same = (tables.epoch.c.recipient == row.recipient) & (tables.epoch.c.state != EpochState.DESTROYED)
-                put = insert.on_conflict_do_update(
-                    index_elements=[tables.epoch.c.purpose, tables.epoch.c.number],
-                    set_={"signature": row.signature, "state": row.state},
-                    where=same,
-                )
-                if (await transaction.run(put.returning(tables.epoch.c.number))).first() is None:
-                    raise EpochMismatch
+            await record(transaction, epochs, leaf, custody)
 
     async def retry_held(self, due: int) -> int:
         """Held cases are looked at again at `due` (ms), with the same coins and rules: the roster may have changed. Returns how many."""

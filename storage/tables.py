@@ -253,6 +253,7 @@ person = _random(
     Column("verify_key", String, nullable=False),
     Column("card", LargeBinary, nullable=False),
     Column("duty", LargeBinary),
+    Column("next", LargeBinary),
 )
 
 custody = Table(

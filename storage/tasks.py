@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
-from sqlalchemy import Executable, and_, delete, update
+from sqlalchemy import Executable, and_, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sealing.rows import Task, TaskKind
@@ -70,6 +70,20 @@ class TaskPart(TxPart):
     async def enqueue(self, kind: TaskKind, ref: str, due: int) -> None:
         """`due` in ms."""
         await add_tasks(self._transaction, kind, [ref], due, TaskIds().take(due, 1))
+
+    async def postpone(self, kinds: Sequence[TaskKind], by_ms: int) -> None:
+        """The next rev, so that whoever has one of them in hand neither ends it nor puts it back to an earlier time."""
+        column = tables.task.c
+        later = update(tables.task).where(column.kind.in_(kinds)).values(due=column.due + by_ms, rev=column.rev + 1)
+        await self._transaction.run(later)
+
+    async def heartbeat(self, role: str) -> int | None:
+        found = select(tables.heartbeat.c.at).where(tables.heartbeat.c.role == role).with_for_update()
+        return (await self._transaction.run(found)).scalar()
+
+    async def beat(self, role: str, at: int) -> None:
+        insert = self._transaction.insert(tables.heartbeat).values(role=role, at=at)
+        await self._transaction.run(insert.on_conflict_do_update(index_elements=[tables.heartbeat.c.role], set_={"at": at}))
 
     async def done(self, task: Task) -> bool:
         """True = gone. False = it was enqueued again meanwhile (or is not there): kept, free for the next claim."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from sealing.rows import ActRow, CaseState, DeskGrant, EpochRow, EpochState, GrantState, Handout, Part, Purpose, StorageDown, TaskKind
+from sealing.rows import ActRow, CaseState, DeskGrant, GrantState, Handout, Part, StorageDown, TaskKind
 from storage import tables
 from storage.desk_store import MOST_CHALLENGES_EACH, DeskReads
 from storage.engine import Database
 from storage.queue import SqlQueue
-from storage.store import SEEN_DAYS, EpochMismatch, SqlStore
+from storage.store import SEEN_DAYS, SqlStore
 from tests.databases import SetClock
 from tests.storage.rows import a_person, an_envelope, an_id, count, sealed_case
 
@@ -188,16 +188,6 @@ async def test_the_sweep_takes_what_has_had_its_time(database: Database, clock: 
     assert await desk.take_challenge("young", clock.now) == "teal"
     assert await count(database, tables.seen) == 2
     assert await count(database, tables.tries) == 1
-
-
-@pytest.mark.asyncio
-async def test_an_epoch_keeps_the_key_it_was_first_named_with(database: Database) -> None:
-    store, row = SqlStore(database), EpochRow(Purpose.INTAKE, 3, "age1first", EpochState.CURRENT, "c2ln")
-    await store.record_epochs([row, replace(row, number=4)])
-    await store.record_epochs([row])
-    with pytest.raises(EpochMismatch):
-        await store.record_epochs([replace(row, number=5), replace(row, recipient="age1other")])
-    assert await count(database, tables.epoch) == 2
 
 
 @pytest.mark.asyncio

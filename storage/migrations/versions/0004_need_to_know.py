@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     # The worker signs its epochs at every start: those of before get their signature there.
     op.add_column("epoch", sa.Column("signature", sa.String(), nullable=False, server_default=""))
+    op.add_column("person", sa.Column("next", sa.LargeBinary()))
     op.create_table(
         "share",
         sa.Column("id", sa.String(), nullable=False),
@@ -51,5 +52,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("push", "letter", "share"):
         op.drop_table(table)
+    with op.batch_alter_table("person") as person:
+        person.drop_column("next")
     with op.batch_alter_table("epoch") as epoch:
         epoch.drop_column("signature")
