@@ -9,9 +9,11 @@ from enum import StrEnum
 from handlers.answering import Answering, Prepared
 from handlers.opening import Gate
 from handlers.parts import worker_leaf
+from handlers.patience import Patience
 from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.requests import Done, Refusal, Result, open_newest
 from handlers.roster import Member, Vetters, find_member
+from handlers.succession import read_gate
 from sealing import plaintexts, signing
 from sealing.age import OpenError, seal
 from sealing.case import sha256
@@ -39,15 +41,17 @@ class Acts:
     clock: Clock
     vetters: Vetters
     gate: Gate
+    patience: Patience
     answering: Answering
     judges: Mapping[str, Judge]
     event: Callable[[StrEnum], None]
 
     async def carry_out(self, task: Task) -> None:
         """The ACT task: `ref` = act id."""
+        hour = self.clock.now_ms() // HOUR_MS
         async with self.store.begin() as tx:
             act = await tx.act(task.ref)
-            member = None if act is None else await find_member(tx, self.keys, self.vetters, act.person_id)
+            member = None if act is None else await find_member(tx, self.keys, self.vetters, act.person_id, hour)
         if act is None or member is None:
             # Nobody whom two vetters stand for: there is no key to answer to.
             await self._drop(task)
@@ -90,6 +94,7 @@ class Acts:
         sent = await self.answering.commit(tx, case, answer, prepared)
         if sent is not None:
             return Refusal(sent)
+        await self.patience.stirred(tx, read_gate(self.keys, case))
         hour = self.clock.now_ms() // HOUR_MS
         await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANSWER, case.id, sha256(act.sealed), member.card_fingerprint)))
         return Done(Result.ANSWERED)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from handlers.phrases import Phrase
 from handlers.ports import Clock, Detector, Phrases, Translator, Tx
+from handlers.renewal import Renewal
 from sealing import age, plaintexts
 from sealing.case import CaseKey, envelope
 from sealing.keyring import WorkerKeys
@@ -41,6 +42,7 @@ class Answering:
     detector: Detector
     translator: Translator
     phrases: Phrases
+    renewal: Renewal
 
     async def prepare(self, answer: Answer) -> Prepared | None:
         """Reads the inner contact and translates; no transaction is open meanwhile. None = not the line's own contact for this case."""
@@ -68,7 +70,7 @@ class Answering:
         sending = self.keys.sending_id(f"answer\0{case.id}\0{answer.sequence}")
         if not await tx.add_sending(SendingRow(sending, case.id, state, epoch, sealed)):
             return "stale"  # this sequence number was used: the desk reads the case again
-        await tx.append([self._kept(case, answer, stored)])
+        await tx.append([self._kept(await self.renewal.place(tx, case), answer, stored)])
         if state is SendingState.DUE:
             await tx.enqueue(TaskKind.SEND, sending, self.clock.now_ms())
         return None
@@ -91,14 +93,14 @@ class Answering:
     def _outgoing(prepared: Prepared) -> bytes:
         return plaintexts.outgoing(Outgoing(prepared.contact.channel, prepared.contact.address, prepared.text))
 
-    def _kept(self, case: CaseRow, answer: Answer, stored: Sequence[Envelope]) -> Envelope:
+    def _kept(self, key: CaseKey, answer: Answer, stored: Sequence[Envelope]) -> Envelope:
         """The answer as the case keeps it, chained behind the last message."""
         seq = max(e.seq for e in stored) + 1
         previous = next(e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE)
         now = self.clock.now_ms()
         sent = datetime.fromtimestamp(now / 1000, UTC)
-        plaintext = plaintexts.message_out(case.id, case.epoch, seq, previous, answer.text, sent)
-        return envelope(CaseKey(case.id, case.epoch, case.recipient or ""), seq, Part.MESSAGE, now // DAY_MS, plaintext)
+        plaintext = plaintexts.message_out(key.case_id, key.epoch, seq, previous, answer.text, sent)
+        return envelope(key, seq, Part.MESSAGE, now // DAY_MS, plaintext)
 
 
 def names_contact(text: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from handlers.erasing import OURS_AFTER_MS, Erasures
 from handlers.forgetting import reachable
+from handlers.helped import expect_reply
 from handlers.memory import Safety
 from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Tx, Unsent, Wait
 from handlers.thread import read_thread
@@ -100,6 +101,8 @@ class Sends:
                 await tx.move_sending(row.id, SendingState.DUE, SendingState.WAITING)
             elif await tx.claim_sending(row.id, tag):
                 self._heed_pause(tag)  # told while we waited for the claim: what raises here takes it back
+                if row.case_id is not None and not await expect_reply(tx, self.keys, self.clock.now_ms(), row, outgoing, tag):
+                    raise Later(IN_FLIGHT_MS)
                 return Claim(row, outgoing, tag, stored is not None)
             elif (again := await tx.sending(row.id)) is not None and again.state is SendingState.DUE:
                 raise Later(IN_FLIGHT_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,12 +23,12 @@ class Letters:
     entropy: Entropy
 
     async def write(
-        self, tx: Tx, code: StrEnum, *, case: str = "", person: str = "", text: Sensitive[str] = NO_WORDS, apart_from: str | None = None
+        self, tx: Tx, code: StrEnum, *, case: str = "", person: str = "", text: Sensitive[str] = NO_WORDS, apart_from: Collection[str] = ()
     ) -> int:
-        """One to every vetter who gave an age recipient, in the caller's transaction; returns to how many. `apart_from`: an agency whose
+        """One to every vetter who gave an age recipient, in the caller's transaction; returns to how many. `apart_from`: agencies whose
         vetters must not hear of it."""
         sealed = letter(Letter(code.value, case, person, text))
-        told = [name for name in self.vetters.recipients if apart_from is None or self.vetters.agencies[name] != apart_from]
+        told = [name for name in self.vetters.recipients if self.vetters.agencies[name] not in apart_from]
         for name in told:
             day = self.clock.now_ms() // DAY_MS
             await tx.add_letter(LetterRow(self.entropy.draw(16).hex(), name, day, seal(sealed, self.vetters.recipients[name])))

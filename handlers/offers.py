@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers.declared import hours_of
+from handlers.notices import announce
 from handlers.opening import Gate
 from handlers.parts import worker_leaf
+from handlers.patience import Patience
 from handlers.ports import Clock, Store, Tx
 from handlers.roster import Vetters, find_member
 from handlers.succession import Succession, grants_of, read_gate
@@ -13,7 +16,10 @@ from routing.gate import GateFile, Seat
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
-from sealing.rows import HOUR_MS, GrantRow, GrantState, Task
+from sealing.rows import HOUR_MS, CaseState, GrantRow, GrantState, Task
+
+OVER = frozenset({CaseState.CLOSED, CaseState.PURGED})
+"""Nobody is offered it; whoever opens it again makes the offer due again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Offers:
     clock: Clock
     vetters: Vetters
     gate: Gate
+    patience: Patience
     succession: Succession
 
     async def offer(self, task: Task) -> None:
@@ -31,16 +38,24 @@ class Offers:
             named = await tx.grant(task.ref)
             case = None if named is None else await tx.lock_case(named.case_id)
             grant = await tx.grant(task.ref)
-            if grant is None or case is None or case.gate is None or grant.state is not GrantState.LOCKED:
+            if grant is None or case is None or case.gate is None or grant.state is not GrantState.LOCKED or case.state in OVER:
                 await tx.done(task)
                 return
             gate = read_gate(self.keys, case)
             seat = self._whose(gate, grant)
-            member = None if seat is None else await find_member(tx, self.keys, self.vetters, seat.person)
-            if seat is None or member is None or not self.gate.passes(case, member):
+            hour = self.clock.now_ms() // HOUR_MS
+            member = None if seat is None else await find_member(tx, self.keys, self.vetters, seat.person, hour)
+            turn = await self.succession.turn(tx, gate)
+            if seat is not None and turn is not None and turn[0] != seat:
+                pass  # somebody else has the case: whoever wrote this task, the worker did not
+            elif seat is None or member is None or not self.gate.passes(case, member):
                 await self._pass_over(tx, gate, grant, seat)
             elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
                 await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
+                row = await tx.person(seat.person)
+                await self.patience.offered(tx, grant.id, gate, None if row is None else hours_of(row, self.keys))
+                if case.urgent:
+                    await announce(tx, self.succession.slot, self.clock.now_ms())
             await tx.done(task)
         reached(Point.OFFERED)
 
@@ -51,7 +66,7 @@ class Offers:
         """Strikes this person's grants and makes the next in the order due."""
         theirs = [grant] if seat is None else await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
         await self.succession.take(tx, theirs, GrantState.STRUCK)
-        await self.succession.next(tx, gate)
+        await self.succession.next(tx, gate, in_slot=True)
 
     def _entry(self, kind: EntryKind, grant: GrantRow, card: str) -> bytes:
         hour = self.clock.now_ms() // HOUR_MS

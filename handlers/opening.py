@@ -3,20 +3,25 @@ the custody entry is committed with the peeled key file, sealed to him, in one t
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handlers.patience import Patience
 from handlers.ports import Clock, Tx
 from handlers.requests import Done, Refusal, Request, Result, read_request
 from handlers.roster import Member
 from handlers.succession import CaseBroken, read_gate
-from routing.gate import Refused, may_read
+from routing.exclusion import OF_THE_MOMENT, ground_of, judge
+from routing.gate import GateFile, Refused, facts_of, may_approve, may_read
 from routing.people import Atlas
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.rows import ActRow, CaseRow, CaseState, GrantRow, GrantState
 
 OPENABLE = frozenset({GrantState.OFFERED, GrantState.OPEN})
+Told = Callable[[Tx, CaseRow], Awaitable[tuple[tuple[str, str], ...]]]
+"""What else a reader is told with the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,25 @@ class Gate:
             gate = read_gate(self.keys, case)
         except CaseBroken:
             return False
-        now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
-        return not isinstance(may_read(gate, member.person, member.card_fingerprint, now, self.atlas), Refused)
+        return not isinstance(may_read(gate, member.person, member.card_fingerprint, self._now(), self.atlas), Refused)
+
+    def lost(self, case: CaseRow, member: Member) -> bool:
+        """Whether he may not read it for what he is himself today: not active, vetted too long ago, or by a card that is newer than the
+        tip. A region that the line's file lacks for a while takes no case from anybody: nothing is handed out while it lasts."""
+        if not member.person.active:
+            return True
+        try:
+            facts = facts_of(read_gate(self.keys, case))
+        except CaseBroken:
+            return False
+        return not OF_THE_MOMENT.isdisjoint(judge(member.person, ground_of(self.atlas, facts, self._now())))
+
+    def lets_hold(self, gate: GateFile, trustee: Member) -> bool:
+        """Whether a trustee may have a share of this case's keys, and give it on."""
+        return may_approve(gate, trustee.person, self._now(), self.atlas) is None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,8 @@ class Opening:
     keys: WorkerKeys
     clock: Clock
     gate: Gate
+    told: Told
+    patience: Patience
 
     async def open(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
         """The act `open`."""
@@ -57,7 +81,8 @@ class Opening:
             return Refusal.NOT_YOURS
         await tx.log(request.leaf())
         await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
-        return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file))
+        await self.patience.stirred(tx, read_gate(self.keys, case))
+        return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file), more=await self.told(tx, case))
 
     async def _grant(self, tx: Tx, act: ActRow, request: Request) -> GrantRow | None:
         """The person's own grant whose key file the signed entry names."""

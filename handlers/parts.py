@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers.designation import designation
 from handlers.memory import Safety
@@ -14,7 +14,7 @@ from handlers.roster import Member
 from handlers.subject import Subject
 from handlers.thread import Thread
 from routing.cards import card_bytes
-from routing.gate import GateFile, Seat
+from routing.gate import GateFile, Seat, Sla, facts_of
 from routing.people import Atlas, Code, TipFacts
 from sealing import custody, plaintexts, signing
 from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant
@@ -22,7 +22,7 @@ from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Contact, Stub
 from sealing.rows import Envelope, GrantRow, Part, Purpose
-from triage.tip import Inbound
+from triage.tip import Inbound, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,29 @@ class Sealer:
 
     def stub(self, facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str) -> Stub:
         """Never a name, a town or a word of the tip."""
-        kinds = sorted({kind.value for r in read for kind in r.assessment.kinds})
-        names = atlas.regions[country].names if country else ("",)
+        urgency = min((r.assessment.urgency for r in read), key=list(Urgency).index)
+        kinds = tuple(sorted({kind.value for r in read for kind in r.assessment.kinds}))
+        told = self.stub_of(facts, urgency, atlas, country)
+        return replace(told, kinds=kinds, language=facts.language or "und", translation=_translation_quality(read))
+
+    def later_stub(self, gate: GateFile, atlas: Atlas, country: str) -> Stub:
+        """Of a later epoch, or for a later reader: by what the gate file knows."""
+        urgency = Urgency.ASKS_HELP if gate.asks_help else Urgency.TIME_CRITICAL if gate.sla is Sla.URGENT else Urgency.GENERAL_TIP
+        return self.stub_of(facts_of(gate), urgency, atlas, country)
+
+    def stub_of(self, facts: TipFacts, urgency: Urgency, atlas: Atlas, country: str) -> Stub:
         return Stub(
             case=self.key.case_id,
             epoch=self.key.epoch,
             grant="",
             designation=designation(self.key.case_id),
-            urgency=min((r.assessment.urgency for r in read), key=list(type(read[0].assessment.urgency)).index).value,
-            kinds=tuple(kinds),
-            country=names[0],
+            urgency=urgency.value,
+            kinds=(),
+            country=atlas.regions[country].names[0] if country else "",
             agency_kinds=tuple(sorted(kind.value for kind in facts.kinds)),
             child=facts.child.value,
-            language=facts.language or "und",
-            translation=_translation_quality(read),
+            language="und",
+            translation="none",
             key_file_sha256="",
             card="",
             gate_recipient=self.keys.recipient(Purpose.GATE)[1],
@@ -110,13 +119,6 @@ class Sealer:
             made.append(grant(self.key, reader, grant_id, self._release, own))
         return tuple(made)
 
-    def later_grants(
-        self, gate: GateFile, members: Mapping[str, Member], facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str
-    ) -> tuple[GrantRow, ...]:
-        """Key files of a new epoch, for those of the order whom no fact has struck."""
-        left = [seat for seat in gate.standing() if seat.person in members]
-        return self.grants(left, members, self.stub(facts, read, atlas, country))
-
     def entries(self, kind: EntryKind, hashes: Sequence[str], hour: int) -> tuple[bytes, ...]:
         """Custody leaves signed by the worker, one per ciphertext."""
         return tuple(worker_leaf(self.keys, Entry(hour, kind, self.key.case_id, hash_, "")) for hash_ in hashes)
@@ -126,6 +128,13 @@ def worker_leaf(keys: WorkerKeys, entry: Entry) -> bytes:
     body = entry.body()
     signature = signing.sign(keys.custody_seed, signing.Use.CUSTODY, body)
     return custody.leaf(body, signing.public_of(keys.custody_seed), signature)
+
+
+def country_of(facts: TipFacts, atlas: Atlas) -> str:
+    """Where it happens, if that is one country of the atlas, else empty."""
+    above = {region for known in facts.regions if known in atlas.regions for region in atlas.above(known)}
+    countries = {region for region in above if atlas.regions[region].parent is None}
+    return next(iter(countries)) if len(countries) == 1 else ""
 
 
 def pull(thread: Thread) -> bool:

@@ -39,6 +39,7 @@ class Phrase(StrEnum):
     ANSWER_TRANSLATED = "ANSWER_TRANSLATED"
     ANSWER_PLAIN = "ANSWER_PLAIN"
     ANSWER_SAME = "ANSWER_SAME"
+    HELPED = "HELPED"
 
 
 ASKS: Mapping[Phrase, Asked] = MappingProxyType(

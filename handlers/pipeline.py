@@ -1,30 +1,34 @@
 """Seal a tip, or append to a sealed case. Obligations of a first sealing, in order:
 
 (1) nothing is decided twice: guarded by the case's state and version  (2) every message is translated and triaged, original and translation
-(3) one draw, with coins committed before the tip was opened  (4) nobody eligible, or a poisoned tip: held, never widened
+(3) one draw, with coins committed before the tip was opened  (4) nobody eligible, or a poisoned tip: held, never widened;
+after 14 days sealed to the trustees alone
 (5) a case key of its own; key files under two locks; messages, contact, codes, gate file  (6) envelopes, custody entries and the end of the
 waiting messages in one transaction  (7) the offer falls due at the next slot
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from handlers.declared import hours_of
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
-from handlers.parts import Sealer
+from handlers.parts import Sealer, country_of
+from handlers.patience import Patience
 from handlers.ports import Clock, Entropy, Store, Tx
 from handlers.reading import Read
+from handlers.renewal import Renewal, Told
 from handlers.roster import Member, Vetters, members, spellings
 from handlers.succession import Alarm, Slot, Succession, read_gate
 from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.draw import choose
-from routing.gate import add_facts, draw_up, gate_bytes, parse_gate
+from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
 from routing.people import Atlas, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
@@ -56,6 +60,11 @@ class Waiting:
         return None if any(thread.forgotten or thread.crowd is not None for thread in threads) else threads[-1]
 
 
+HELD_LONGEST = timedelta(days=14)
+LastResort = Callable[[Tx, GateFile], Awaitable[bool]]
+"""Whether trustees could give this case's key back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     store: Store
@@ -69,6 +78,9 @@ class Pipeline:
     alarm: Alarm
     erasures: Erasures
     succession: Succession
+    renewal: Renewal
+    patience: Patience
+    last_resort: LastResort
 
     async def seal(self, task: Task) -> None:
         """The SEAL task: `ref` = case id."""
@@ -89,7 +101,7 @@ class Pipeline:
         case, (voices, more) = await tx.case(case_id), await waiting_voices(tx, self.keys, case_id)
         if case is None or not voices:
             return None
-        found = {member.person.id: member for member in await members(tx, self.keys, self.vetters)}
+        found = {member.person.id: member for member in await members(tx, self.keys, self.vetters, self.clock.now_ms() // HOUR_MS)}
         barred = [await self._barred(tx, left) for voice in voices for left in voice.thread.left]
         return Waiting(case, voices, more, found, frozenset().union(*barred))
 
@@ -102,7 +114,7 @@ class Pipeline:
 
     def _roster(self, waiting: Waiting, without: Collection[str] = ()) -> Roster:
         people = tuple(member.person for member in waiting.members.values() if member.person.id not in without)
-        return Roster(people, self.atlas, frozenset(self.vetters.keys))
+        return Roster(people, self.atlas, self.vetters.founders)
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         states = [voice.thread.state for voice in waiting.voices]
@@ -114,17 +126,16 @@ class Pipeline:
         now = self._now()
         facts = self._facts(waiting, read)
         drawn = choose(self._roster(waiting, waiting.barred), facts, self.keys.coins(waiting.case.id), now)  # (3)
-        if drawn.hold is not None:  # (4)
-            async with self.store.begin() as tx:
-                await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
-                await tx.done(task)
+        key = new_case_key(waiting.case.id, 1)  # (5)
+        cards = {person: waiting.members[person].card_fingerprint for person in drawn.order}
+        gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards)
+        gate = without(gate, waiting.barred)
+        if drawn.hold is not None and not await self._goes_to_trustees(gate):  # (4)
+            await self._hold(task, waiting, facts)
             self.alarm(drawn.hold)
             return
-        key = new_case_key(waiting.case.id, 1)  # (5)
         sealer = Sealer(self.keys, self.entropy, key, self._day())
-        cards = {person: waiting.members[person].card_fingerprint for person in drawn.order}
-        gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, drawn, cards)
-        stub = sealer.stub(facts, read, self.atlas, self._country(facts))
+        stub = sealer.stub(facts, read, self.atlas, country_of(facts, self.atlas))
         envelopes = sealer.messages(read, 1, "")
         if waiting.newest is not None:
             envelopes += (sealer.contact(read[-1].message, waiting.newest, len(envelopes) + 1),)
@@ -139,11 +150,31 @@ class Pipeline:
         async with self.store.begin() as tx:  # (6)
             if not await tx.seal(sealed, waiting.case.version):  # (1)
                 raise CaseMoved
+            await self.renewal.escrow(tx, key, gate)
             await self._settle(tx, waiting, read)
-            await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
+            if grants:
+                await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
+            else:
+                await self.succession.next(tx, gate)  # nobody: the trustees are asked as soon as somebody may read it
             await tx.done(task)
             reached(Point.CASE_WRITTEN)
         reached(Point.CASE_SEALED)
+
+    async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts) -> None:
+        """Looked at again at a start, when the roster changes, when the source writes, and when it has waited too long."""
+        too_long = int((facts.received + HELD_LONGEST).timestamp() * 1000)
+        async with self.store.begin() as tx:
+            await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
+            if too_long > self.clock.now_ms():
+                await tx.enqueue(TaskKind.SEAL, waiting.case.id, too_long)
+            await tx.done(task)
+
+    async def _goes_to_trustees(self, gate: GateFile) -> bool:
+        """A tip that nobody may read lies at the intake key no longer than this, where trustees can keep its key in its place."""
+        if self._now() < gate.received + HELD_LONGEST:
+            return False
+        async with self.store.begin() as tx:
+            return await self.last_resort(tx, gate)
 
     async def _append(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
@@ -155,40 +186,51 @@ class Pipeline:
             locked = await tx.lock_case(case.id)
             if locked is None or locked.version != case.version:
                 raise CaseMoved
-            stored = await tx.envelopes(case.id)
-            grants = await tx.grants(case.id)
-            had_key = {g.person_id for g in grants if g.state is GrantState.OPEN}
-            new_epoch = bool(had_key & set(struck))
-            key = new_case_key(case.id, case.epoch + 1) if new_epoch else CaseKey(case.id, case.epoch, gate.recipient)
+            # Who closed it, and agreed, are out: it goes on with the next of the order.
+            again = await tx.move_case(case.id, CaseState.CLOSED, CaseState.SEALED)
+            await self.succession.out(tx, gate, struck, GrantState.STRUCK)
+            country = country_of(facts_of(gate), self.atlas)
+            gate, renewed = await self._kept(tx, case, gate, lambda sealer: sealer.stub(facts, read, self.atlas, country))
+            key = CaseKey(case.id, gate.epoch, gate.recipient)
             sealer = Sealer(self.keys, self.entropy, key, self._day())
+            stored = await tx.envelopes(case.id)
             last = max((e.seq for e in stored), default=0)
             previous = next((e.sha256 for e in reversed(stored) if e.part is Part.MESSAGE), "")
             envelopes = sealer.messages(read, last + 1, previous)
             if waiting.newest is not None:
                 envelopes += (sealer.contact(read[-1].message, waiting.newest, last + len(envelopes) + 1),)
-            fresh = sealer.later_grants(gate, waiting.members, facts, read, self.atlas, self._country(facts)) if new_epoch else ()
-            gate = replace(gate, epoch=key.epoch, recipient=key.recipient)
-            sealed_gate = self.keys.seal_gate(case.id, gate_bytes(gate))
-            moved = (
-                await tx.raise_epoch(case.id, key.epoch, key.recipient, sealed_gate, case.version)
-                if new_epoch
-                else await tx.update_gate(case.id, sealed_gate, case.version)
-            )
-            if not moved:
-                raise CaseMoved
-            await tx.add_grants(fresh)
             await tx.append(envelopes)
             await tx.drop_inbound(waiting.inbound)
-            kind = EntryKind.NEW_EPOCH if new_epoch else EntryKind.SEAL
-            for entry in sealer.entries(kind, [e.sha256 for e in envelopes], self._hour()):
+            for entry in sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour()):
                 await tx.log(entry)
-            await self.succession.out(tx, gate, struck, GrantState.STRUCK)
-            if struck:
+            hurried = gate.sla is Sla.URGENT and not case.urgent
+            if hurried:
+                await self._hurry(tx, gate)
+            if struck or renewed or again or hurried:
                 await self.succession.next(tx, gate)
             await self._settle(tx, waiting, read)
             await tx.done(task)
             reached(Point.CASE_WRITTEN)
         reached(Point.CASE_SEALED)
+
+    async def _hurry(self, tx: Tx, gate: GateFile) -> None:
+        """A case that becomes urgent: whoever has it has less time from now on."""
+        await tx.hurry_case(gate.case)
+        grants = await tx.grants(gate.case)
+        if any(grant.state is GrantState.OPEN for grant in grants):
+            await self.patience.stirred(tx, gate)
+        for grant in grants:
+            row = None if grant.person_id is None else await tx.person(grant.person_id)
+            if grant.state is GrantState.OFFERED:
+                await self.patience.offered(tx, grant.id, gate, None if row is None else hours_of(row, self.keys))
+
+    async def _kept(self, tx: Tx, case: CaseRow, gate: GateFile, told: Told) -> tuple[GateFile, bool]:
+        """The gate, written, with a new epoch where somebody who is out of the case was shown the last one."""
+        if await self.renewal.due(tx, gate):
+            return await self.renewal.renew(tx, case, gate, told), True
+        if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(gate)), case.version):
+            raise CaseMoved
+        return gate, False
 
     async def _settle(self, tx: Tx, waiting: Waiting, read: Sequence[Read]) -> None:
         """Sealed: the threads keep no trace of which message answered what, the provider none of the messages."""
@@ -205,11 +247,6 @@ class Pipeline:
                 raise CaseMoved
         if waiting.more:
             await tx.enqueue(TaskKind.SEAL, waiting.case.id, self.clock.now_ms())
-
-    def _country(self, facts: TipFacts) -> str:
-        above = {region for known in facts.regions if known in self.atlas.regions for region in self.atlas.above(known)}
-        countries = {region for region in above if self.atlas.regions[region].parent is None}
-        return next(iter(countries)) if len(countries) == 1 else ""
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)

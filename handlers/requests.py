@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     CONTACT_IN_REPLY = "contact_in_reply"
     NO_CONTACT = "no_contact"
     TOO_LONG = "too_long"
+    NO_NOTICES = "no_notices"
 
 
 @dataclass(frozen=True, slots=True)

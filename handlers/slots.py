@@ -58,6 +58,16 @@ class Slots:
         """The same for urgent cases: every half hour."""
         return _next_multiple(now_ms, URGENT_MS if self.every_s is None else self.every_s * 1000)
 
+    def between(self, start_ms: int, end_ms: int) -> list[int]:
+        """Every slot later than the first and not later than the second, the urgent ones too."""
+        found = set[int]()
+        for following in (self.next_slot, self.next_urgent):
+            at = following(start_ms)
+            while at <= end_ms:
+                found.add(at)
+                at = following(at)
+        return sorted(found)
+
     def local(self, ms: int) -> datetime:
         """The moment on the line's own clock."""
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(self.zone))

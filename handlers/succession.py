@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, Trouble, Tx
-from routing.gate import GateFile, Sla, gate_bytes, parse_gate, without
+from routing.gate import GateFile, Seat, Sla, gate_bytes, parse_gate, without
 from sealing.age import OpenError
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
@@ -18,6 +18,8 @@ Slot = Callable[[int, bool], int]
 """(now, urgent) -> the next moment at which a case may be offered, ms."""
 Alarm = Callable[[StrEnum], None]
 """Somebody must look: a code, never content."""
+SLOT_LASTS_MS = 45_000
+"""What falls due in a slot is done by then; the desks look a minute after it began."""
 NobodyLeft = Callable[[Tx, GateFile], Awaitable[None]]
 """What is done, in the same transaction, for a case whose drawn order is exhausted."""
 
@@ -59,14 +61,14 @@ class Succession:
     alarm: Alarm
     nobody_left: NobodyLeft = nobody
 
-    async def leave(self, tx: Tx, case: CaseRow, people: Sequence[str], state: GrantState) -> bool:
+    async def leave(self, tx: Tx, case: CaseRow, people: Sequence[str], state: GrantState, *, in_slot: bool = False) -> bool:
         """Strikes them from the gate file, takes their grants away, and offers the case to the next. `case`: locked, as it is now.
         False = nobody is left. Raises CaseBroken."""
         gate = without(read_gate(self.keys, case), people)
         if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(gate)), case.version):
             raise CaseBroken  # it was locked: nobody else can have changed it
         await self.out(tx, gate, people, state)
-        return await self.next(tx, gate)
+        return await self.next(tx, gate, in_slot=in_slot)
 
     async def out(self, tx: Tx, gate: GateFile, people: Iterable[str], state: GrantState) -> None:
         """Their grants of every epoch; who has no more gets nothing further."""
@@ -81,18 +83,26 @@ class Succession:
                 hour = self.clock.now_ms() // HOUR_MS
                 await tx.log(worker_leaf(self.keys, Entry(hour, kind, grant.case_id, self.keys.inner_hash(grant.key_file), "")))
 
-    async def next(self, tx: Tx, gate: GateFile) -> bool:
-        """Makes the offers due at the next slot, unless the first who stands has them already. False = nobody is left: the alarm is raised,
-        and nothing is widened."""
-        at = self.slot(self.clock.now_ms(), gate.sla is Sla.URGENT)
+    async def next(self, tx: Tx, gate: GateFile, *, in_slot: bool = False) -> bool:
+        """Makes the offers due at the next slot, unless the first who stands has them already. Who reads the case is offered its new epoch
+        at once. False = nobody is left: the alarm is raised, and nothing is widened. `in_slot`: by what falls due in slots alone, so that
+        the one of now will do."""
+        at = self.slot(self.clock.now_ms() - (SLOT_LASTS_MS if in_slot else 0), gate.sla is Sla.URGENT)
+        turn = await self.turn(tx, gate)
+        if turn is None:
+            self.alarm(Trouble.ORDER_EXHAUSTED)
+            await self.nobody_left(tx, gate)
+            return False
+        reads = any(grant.state is GrantState.OPEN for grant in turn[1])
+        for grant in turn[1]:
+            if grant.state is GrantState.LOCKED:
+                await tx.enqueue(TaskKind.OFFER, grant.id, self.clock.now_ms() if reads else at)
+        return True
+
+    async def turn(self, tx: Tx, gate: GateFile) -> tuple[Seat, Sequence[GrantRow]] | None:
+        """Whose turn it is, with his grants: the first who stands, was not passed over, and has a key of the newest epoch."""
         for seat in gate.standing():
             grants = await grants_of(tx, self.keys, gate.case, gate.epoch, seat.person)
-            if not grants or any(grant.state in OUT for grant in grants) or grants[-1].epoch != gate.epoch:
-                continue  # passed over once, or without a key of the newest epoch
-            for grant in grants:
-                if grant.state is GrantState.LOCKED:
-                    await tx.enqueue(TaskKind.OFFER, grant.id, at)
-            return True
-        self.alarm(Trouble.ORDER_EXHAUSTED)
-        await self.nobody_left(tx, gate)
-        return False
+            if grants and grants[-1].epoch == gate.epoch and not any(grant.state in OUT for grant in grants):
+                return seat, grants
+        return None

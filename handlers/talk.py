@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from handlers.conversation import Heard, Plan, Say, Turn, advance, overtaken, pending
 from handlers.crowds import CrowdMoved, Crowds
@@ -18,11 +19,15 @@ from handlers.erasing import Erasures
 from handlers.facts import place_known
 from handlers.floods import fingerprint, own_words
 from handlers.forgetting import cut_off, drop, emptied, let_go
+from handlers.hearing import SILENCE
+from handlers.helped import midnight_after, reply_of
 from handlers.memory import Safety, State
+from handlers.phrases import Phrase
 from handlers.ports import Clock, Phrases, Store, Tx
+from handlers.replies import digit
 from handlers.roster import Member, Vetters, members, spellings
 from handlers.subject import subject_of, together
-from handlers.thread import Thread, read_thread
+from handlers.thread import Thread, asked_mark, read_thread
 from handlers.understanding import ENGLISH, UNSURE, Understanding, Understood
 from routing.people import Atlas
 from sealing import plaintexts
@@ -58,6 +63,10 @@ AT_ONCE = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP})
 WAITING_FOR_SEAL = frozenset({CaseState.TALKING, CaseState.HELD})
 
 
+class Helped(Protocol):
+    async def __call__(self, tx: Tx, case_id: str, /, *, yes: bool) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Milliseconds. `silence`: a case is sealed after so long without a word; `longest`: at the latest so long after the first."""
@@ -79,6 +88,8 @@ class Talk:
     timing: Timing
     erasures: Erasures
     crowds: Crowds
+    helped: Helped
+    """What the source says of a case that was to be closed."""
 
     async def converse(self, task: Task) -> None:
         """The CONVERSE task. A message already handled (its row gone or attached) changes nothing.
@@ -92,7 +103,7 @@ class Talk:
                 return
             if await tx.waits_for_earlier(row.id):
                 raise Later(EARLIER_MS)
-            found = await members(tx, self.keys, self.vetters)
+            found = await members(tx, self.keys, self.vetters, self.clock.now_ms() // HOUR_MS)
         message = plaintexts.read_inbound(self.keys.open(Purpose.INTAKE, row.epoch, row.sealed))  # (1)
         tag = await asyncio.to_thread(self.keys.index_tag, message.channel, message.address.reveal())
         for _ in range(TRIES):
@@ -111,6 +122,10 @@ class Talk:
         if last is SendingState.SHELVED or (last is SendingState.DUE and not aside):
             thread = replace(thread, state=overtaken(thread.state))
         asked = None if aside or message.control is not None else pending(thread.state, now)
+        told = None if aside or message.control is not None or asked is not None else reply_of(thread, message.text.reveal(), now)
+        if told is not None:
+            await self._told(task, row, message, stored or ThreadRow(tag, None, 0, 0, b""), thread, yes=told)
+            return
         understood = await self.understanding.quick(message.text, thread.state.language or None, asked, spellings(found))  # (2)
         known = place_known([understood.assessment], self.atlas)
         language, alphabet = _language(understood, thread.state), understood.identified.alphabet
@@ -125,6 +140,26 @@ class Talk:
             held = stored or ThreadRow(tag, None, 0, 0, b"")
             await self._commit(tx, task, row, message, held, new, turn, understood, now)
             reached(Point.CONVERSED)
+
+    async def _told(self, task: Task, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, *, yes: bool) -> None:
+        """A digit that answers whether the line was of use: the case's record keeps it, and nothing else does."""
+        answered = replace(thread, ended_asks=False)
+        async with self.store.begin() as tx:
+            if thread.ended is not None and await tx.attach(row.id, held.tag):
+                await tx.drop_inbound([row.id])
+                await self.erasures.note(tx, held.tag, message.channel, message.address, message.ref)
+                await self.erasures.sealed(tx, held.tag, message.channel)
+                await self.helped(tx, thread.ended, yes=yes)
+                await self._keep(tx, row, message, held, answered, Turn((Say(Phrase.ENOUGH),), False, False, None, hears=False))
+            await tx.done(task)
+
+    async def _keep(self, tx: Tx, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, turn: Turn) -> None:
+        """Says what the turn says, and remembers."""
+        sending = await self._answer(tx, row, message, thread, turn)  # (6)
+        thread = replace(thread, last_sending=sending or thread.last_sending)
+        if not await tx.save_thread(thread.sealed(self.keys, held)):
+            raise ThreadMoved
+        await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, midnight_after(self.clock.now_ms() + FORGET_AFTER_MS))
 
     async def _remembered(self, tag: str) -> tuple[ThreadRow | None, Thread, SendingState | None]:
         """And what became of our last text."""
@@ -152,23 +187,25 @@ class Talk:
         await self.erasures.note(tx, held.tag, message.channel, message.address, message.ref)
         if turn.tip:
             held, thread = await self._placed(tx, row, message, held, thread, understood, now)  # (4)
-        if held.case_id is not None:
+        if held.case_id is not None and await self._parting(tx, row, message, held.case_id):
+            await self.erasures.sealed(tx, held.tag, message.channel)
+        elif held.case_id is not None:
             await self._seal_when(tx, held.case_id, thread, turn, understood, now)  # (5)
             if turn.hears:
                 await tx.release_waiting(held.case_id, now)
-        sending = await self._answer(tx, row, message, thread, turn)  # (6)
-        thread = replace(thread, last_sending=sending or thread.last_sending)
-        if not await tx.save_thread(thread.sealed(self.keys, held)):
-            raise ThreadMoved
-        await tx.enqueue(TaskKind.FORGET_THREAD, held.tag, _forget_at(now))
+        await self._keep(tx, row, message, held, thread, turn)  # (6)
         await tx.done(task)  # (7)
 
     async def _placed(
         self, tx: Tx, row: InboundRow, message: Inbound, held: ThreadRow, thread: Thread, understood: Understood, now: int
     ) -> tuple[ThreadRow, Thread]:
-        """A first tip gets its case, and so does somebody of a crowd who now tells something himself."""
+        """A first tip gets its case, and so does somebody of a crowd who now tells something himself. Words after the question that we put
+        at a case's end belong to that."""
         mark, found = fingerprint(message.text.reveal()), understood.assessment
         asked = thread.asked.get(row.id)
+        ended = None if held.case_id is not None or thread.ended is None else await tx.case(thread.ended)
+        if ended is not None and ended.state is not CaseState.PURGED:
+            return replace(held, case_id=ended.id), thread  # which opens it again
         if held.case_id is not None and (thread.crowd is None or not own_words(thread.crowd, mark, found, asked)):
             return held, thread
         written = int(message.written.timestamp() * 1000)
@@ -178,6 +215,14 @@ class Talk:
             await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
         left = thread.left if held.case_id is None else (*thread.left, held.case_id)
         return replace(held, case_id=placed.case_id), replace(thread, crowd=placed.crowd, left=left)
+
+    async def _parting(self, tx: Tx, row: InboundRow, message: Inbound, case_id: str) -> bool:
+        """A bare 9 after a case's end: silence is kept, and nobody has to read it. Everything else opens the case again."""
+        case = await tx.case(case_id)
+        if case is None or case.state is not CaseState.CLOSED or digit(message.text.reveal()) != SILENCE:
+            return False
+        await tx.drop_inbound([row.id])
+        return True
 
     async def _seal_when(self, tx: Tx, case_id: str, thread: Thread, turn: Turn, understood: Understood, now: int) -> None:
         """A crowd's messages are sealed together, at the next full minute: later ones do not put it off."""
@@ -234,6 +279,8 @@ class Talk:
             done = await let_go(tx, self.keys, thread, stored, stored.case_id, now // HOUR_MS)
         elif stored.case_id is None:
             await tx.drop_inbound([waiting.id for waiting in unsealed])
+            if thread.ended is not None:
+                await cut_off(tx, self.keys, thread.ended, now // HOUR_MS)
             done = await drop(tx, self.keys, thread, stored)
         else:
             await cut_off(tx, self.keys, stored.case_id, now // HOUR_MS)
@@ -252,24 +299,23 @@ class Talk:
                 # What belongs to a case stays sealed to the intake key until somebody may read it: never lost.
                 if case.state not in WAITING_FOR_SEAL:
                     await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())
-                await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, _forget_at(self.clock.now_ms()))
+                await tx.enqueue(TaskKind.FORGET_THREAD, task.ref, midnight_after(self.clock.now_ms() + FORGET_AFTER_MS))
             elif row is not None:
                 await tx.drop_inbound([waiting.id for waiting in unsealed])
                 await self.erasures.over(tx, row.tag)
                 if row.case_id is not None:
                     await tx.shelve_waiting(row.case_id)
-                if not await drop(tx, self.keys, read_thread(self.keys, row), row):
+                thread = read_thread(self.keys, row)
+                if not await drop(tx, self.keys, thread, row):
                     raise Later(EARLIER_MS)  # somebody writes at this moment
+                if self.clock.now_ms() < thread.ended_until and thread.state.safety is not Safety.SILENT:
+                    await tx.save_thread(asked_mark(self.keys, row.tag, thread))
+                    await tx.enqueue(TaskKind.FORGET_THREAD, row.tag, midnight_after(thread.ended_until))
             await tx.done(task)
 
 
 class ThreadMoved(Exception):
     """Another worker advanced this conversation first; the task runs again on what it left."""
-
-
-def _forget_at(now: int) -> int:
-    """At least 72 hours on, at a midnight: the exact time of a source's last message must not stand in the clear."""
-    return ((now + FORGET_AFTER_MS) // DAY_MS + 1) * DAY_MS
 
 
 def _language(understood: Understood, state: State) -> str:

@@ -18,7 +18,10 @@ from triage.tip import Asked
 class Thread:
     """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text.
     `forgotten`: the source asked to be let go, as soon as the case holds what he told. `crowd`: fingerprint of the text that many sent and
-    he too; his case is then theirs. `left`: ids of such cases that hold what he said before he had one of his own."""
+    he too; his case is then theirs. `left`: ids of such cases that hold what he said before he had one of his own.
+
+    `ended`: the case of which he was asked at its end whether it was of use; until `ended_until` (ms) words go to that case, and a digit
+    answers the question, as long as it is our last (`ended_asks`)."""
 
     state: State
     asked: Mapping[str, Asked] = field(default_factory=dict)
@@ -27,13 +30,17 @@ class Thread:
     forgotten: bool = False
     crowd: int | None = None
     left: tuple[str, ...] = ()
+    ended: str | None = None
+    ended_until: int = 0
+    ended_asks: bool = False
 
     def sealed(self, keys: WorkerKeys, row: ThreadRow) -> ThreadRow:
         """The row with this in it."""
         asked = {inbound: question.value for inbound, question in self.asked.items()}
         fields: dict[str, object] = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked}
         fields |= {"last_sending": self.last_sending, "subject": self.subject.value, "forgotten": self.forgotten}
-        fields |= {"crowd": self.crowd, "left": list(self.left)}
+        fields |= {"crowd": self.crowd, "left": list(self.left), "ended": self.ended}
+        fields |= {"ended_until": self.ended_until, "ended_asks": self.ended_asks}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
 
@@ -41,6 +48,14 @@ class Thread:
 def silent_mark(keys: WorkerKeys, tag: str) -> ThreadRow:
     """All that is kept of a conversation whose source asked for silence: that it holds."""
     return Thread(State(safety=Safety.SILENT)).sealed(keys, ThreadRow(tag, None, 0, 0, b""))
+
+
+def asked_mark(keys: WorkerKeys, tag: str, thread: Thread) -> ThreadRow:
+    """All that is kept of a conversation that is over, but for one question: of which case, in which language, and whose phone it is."""
+    old = thread.state
+    state = State(language=old.language, alphabet=old.alphabet, safety=old.safety, about_self=old.about_self)
+    mark = Thread(state, ended=thread.ended, ended_until=thread.ended_until, ended_asks=thread.ended_asks)
+    return mark.sealed(keys, ThreadRow(tag, None, 0, 0, b""))
 
 
 def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
@@ -60,5 +75,9 @@ def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
     crowd, left = fields.get("crowd"), fields.get("left", [])
     if not (crowd is None or isinstance(crowd, int)) or not isinstance(left, list):
         raise OpenError("not a thread")
+    ended, until = fields.get("ended"), fields.get("ended_until", 0)
+    if not (ended is None or isinstance(ended, str)) or type(until) is not int:
+        raise OpenError("not a thread")
     forgotten = fields.get("forgotten") is True
-    return Thread(state, questions, last, subject, forgotten, crowd, tuple(str(case) for case in left))
+    asks = fields.get("ended_asks") is True
+    return Thread(state, questions, last, subject, forgotten, crowd, tuple(str(case) for case in left), ended, until, asks)

@@ -18,23 +18,26 @@ from argon2.low_level import hash_secret_raw
 from sqlalchemy import update
 
 from bot.atlas import agency_names, gazetteer_places, load_atlas
-from bot.enrol import enrol
+from bot.enrol import enrolment_at
 from bot.files import load_lexicons
 from bot.practice_line import WORLD
 from bot.practice_roster import practice_cards, practice_people
 from bot.wiring import SystemEntropy, reading_plan
 from bot.workshop import Handler, Parts, workshop
+from handlers.enrolment import Put
 from handlers.intake import Acceptor
+from handlers.notices import NOTICE
 from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
-from handlers.ports import Erasing, Sent, Translator, Unsent
-from handlers.roster import Vetters
+from handlers.ports import Erasing, Sender, Sent, Translator, Unsent
+from handlers.roster import Vetters, judge
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
 from handlers.understanding import Understanding
+from handlers.watching import Watching
 from routing.cards import card_bytes
 from routing.people import Atlas, Card
-from sealing import age, custody, keyring, plaintexts, signing
+from sealing import age, custody, keyring, shares, signing
 from sealing.card import SignedCard
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
@@ -56,6 +59,7 @@ from triage.tip import Inbound
 
 LANGUAGES = ("en", "es")
 CHANNEL = "handset"
+PRACTICE_SLOTS = Slots((), "UTC", 5)
 
 
 class SetClock:
@@ -119,6 +123,7 @@ class TestLine:
     said: list[StrEnum]
     talk: Talk
     floods: list[int]
+    watching: Watching
 
     async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
         """Accepted and conversed; nothing else that is due later happens."""
@@ -179,8 +184,7 @@ class TestLine:
         return await self.act(person, grant.case_id, "open", signature, age.seal(body, self.keys.recipient(Purpose.GATE)[1]))
 
     def case_identity(self, handed: Mapping[str, object], person: str) -> str:
-        text = age.unseal(base64.b64decode(str(handed["key_file"])), self.person_keys[person].identity)
-        return plaintexts.read_key_file(text)[2]
+        return shares.open_key(base64.b64decode(str(handed["key_file"])), self.person_keys[person].identity)[2]
 
     async def read(self, case_id: str, identity: str) -> list[dict[str, object]]:
         async with self.store.begin() as tx:
@@ -236,11 +240,14 @@ async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: f
     pairs = [signing.generate() for _ in range(2)]
     by_name = {signing.fingerprint(verify): verify for _, verify in pairs}
     vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False, practice=True)
-    for card in cards.values():
-        signed = SignedCard(card_bytes(card))
-        for seed, _ in pairs:
-            signed = signed.signed_by(seed)
-        await enrol(signed, store, keys, vetters, atlas, datetime.now(UTC), practice=True)
+    now = datetime.now(UTC)
+    async with store.begin() as tx:  # one for all: hundreds of lines are made in one run of the tests
+        for card in cards.values():
+            signed = SignedCard(card_bytes(card))
+            for seed, _ in pairs:
+                signed = signed.signed_by(seed)
+            put = await enrolment_at(now, keys, vetters).put(tx, signed, judge(signed, vetters), int(now.timestamp()) // 3600)
+            assert put == Put()
     return Enrolled(cards, person_keys, vetters, tuple(seed for seed, _ in pairs))
 
 
@@ -263,9 +270,15 @@ vars(keyring)["hash_secret_raw"] = cache(hash_secret_raw)
 
 @asynccontextmanager
 async def practice_line(
-    home: Path, url: str, *, translator: Translator | None = None, people: frozenset[str] | None = None
+    home: Path,
+    url: str,
+    *,
+    translator: Translator | None = None,
+    people: frozenset[str] | None = None,
+    notices: Outbox | None = None,
+    slots: Slots = PRACTICE_SLOTS,
 ) -> AsyncIterator[TestLine]:
-    """`url`: a migrated database. `people`: a smaller roster of the practice world."""
+    """`url`: a migrated database. `people`: a smaller roster of the practice world. `notices`: what they leave by."""
     clock = SetClock(int(datetime.now(UTC).timestamp() * 1000))
     make_secrets(home / "secrets", secrets.token_bytes)
     keys = load_worker(home / "secrets" / "worker")
@@ -279,7 +292,6 @@ async def practice_line(
     alarms: list[StrEnum] = []
     said: list[StrEnum] = []
     translate = translator or NoTranslator()
-    slots = Slots((), "UTC", 5)
     detector, lexicons, places, agencies, phrases = read_once()
     ears = Understanding(detector, translate, lexicons, places, agencies, LANGUAGES)
 
@@ -287,28 +299,29 @@ async def practice_line(
         return slots.next_urgent(now) if urgent else slots.next_slot(now)
 
     floods: list[int] = []
+    senders: dict[str, Sender] = {CHANNEL: outbox, **({NOTICE: notices} if notices else {})}
     made = workshop(
         Parts(
-            store, keys, clock, entropy, vetters, atlas, ears, phrases, translate, {CHANNEL: outbox}, slot, reading_plan(slots),
-            Timing(20_000, 120_000), alarms.append, floods.append, said.append,
+            store, keys, clock, entropy, vetters, atlas, ears, phrases, translate, senders, slot, reading_plan(slots),
+            Timing(20_000, 120_000), alarms.append, floods.append, said.append, "Please look at your desk.",
         )
     )  # fmt: skip
     acceptor = Acceptor(SqlIntake(database, clock), load_web(home / "secrets" / "web"), clock, entropy)
     try:
         yield TestLine(
             home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), dict(made.handlers),
-            outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods,
+            outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods, made.watching,
         )  # fmt: skip
     finally:
         await database.close()
 
 
 @asynccontextmanager
-async def fresh_line(home: Path, translator: Translator | None = None) -> AsyncIterator[TestLine]:
+async def fresh_line(home: Path, translator: Translator | None = None, *, people: frozenset[str] | None = None) -> AsyncIterator[TestLine]:
     """On a new SQLite database in `home`."""
     url = f"sqlite:///{home}/line.db"
     database = open_database(url)
     await database.migrate()
     await database.close()
-    async with practice_line(home, url, translator=translator) as line:
+    async with practice_line(home, url, translator=translator, people=people) as line:
         yield line

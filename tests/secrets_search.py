@@ -6,12 +6,15 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from sealing import age
 
 IDENTITY = re.compile(rb"AGE-SECRET-KEY-1[0-9A-Z]{58}")
 HEADER = b"age-encryption.org/v1\n"
+WRITTEN = re.compile(rb"YWdlLWVuY3J5cHRpb24ub3JnL3Yx[A-Za-z0-9+/]+={0,2}")
+"""A ciphertext in base64, as it stands inside a plaintext: a contact's inner half, a handed-out key file."""
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _HRP = "age-secret-key-"
 
@@ -29,6 +32,11 @@ def ciphertexts_in(values: Iterable[bytes]) -> set[bytes]:
     return {value for value in values if value.startswith(HEADER)}
 
 
+def nested_in(plaintext: bytes) -> set[bytes]:
+    """The ciphertexts inside a plaintext: the whole of it, or what it holds in base64."""
+    return ciphertexts_in([plaintext]) | {base64.b64decode(written) for written in WRITTEN.findall(plaintext)}
+
+
 def values_under(folder: Path) -> list[bytes]:
     """Every file, whole and by its words. The database's own files are read by their columns instead."""
     files = [file.read_bytes() for file in folder.rglob("*") if file.is_file() and ".db" not in file.name]
@@ -36,20 +44,29 @@ def values_under(folder: Path) -> list[bytes]:
 
 
 def opened_by(identities: set[str], ciphertexts: set[bytes]) -> list[bytes]:
-    """Every plaintext that comes out, also of what lies inside; an identity found inside is tried on everything."""
+    """Every plaintext that comes out, also of what lies inside; an identity found inside is tried on everything. Nothing of ours is sealed
+    to two recipients: what one key opened is tried with no other."""
     opened: list[bytes] = []
     keys, layers, tried = set(identities), set(ciphertexts), set[tuple[str, bytes]]()
-    while pairs := [(key, layer) for key in keys for layer in layers if (key, layer) not in tried]:
+    while pairs := [(key, layer) for layer in layers for key in keys if (key, layer) not in tried]:
+        tried.update(pairs)
         for key, layer in pairs:
-            tried.add((key, layer))
-            try:
-                inner = age.unseal(layer, key)
-            except (age.OpenError, age.SealError):
+            if layer not in layers or (inner := _unsealed(layer, key)) is None:
                 continue
             opened.append(inner)
+            layers.remove(layer)
             keys |= identities_in([inner, *inner.split()])
-            layers |= ciphertexts_in([inner])
+            layers |= nested_in(inner)
     return opened
+
+
+@cache
+def _unsealed(sealed: bytes, identity: str) -> bytes | None:
+    """Many thieves try the same."""
+    try:
+        return age.unseal(sealed, identity)
+    except (age.OpenError, age.SealError):
+        return None
 
 
 def _thirty_two(value: bytes) -> Sequence[bytes]:

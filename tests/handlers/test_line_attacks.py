@@ -19,6 +19,7 @@ from sealing.rows import CaseState, GrantState, Purpose, SendingState, TaskKind
 from sealing.signing import Use
 from storage.engine import Database, open_database
 from storage.store import SqlStore
+from tests.handlers.roster_world import suspend
 from tests.handlers.test_line_reading import PHONE, TIP, answer, opened_case, sealed_case
 from tests.line import TestLine
 from triage.sensitive import Sensitive
@@ -156,9 +157,7 @@ async def test_who_was_passed_over_does_not_block_the_next(line: TestLine) -> No
         assert case is not None
         assert case.gate is not None
         order = [seat.person for seat in parse_gate(line.keys.open_gate(case_id, case.gate)).order]
-        row = await tx.person(order[0])
-        assert row is not None
-        assert await tx.save_person(replace(row, status="suspended"))
+    await suspend(line, order[0])
     await line.later(6)
     await line.later(6)
     shown = await line.released(case_id)
@@ -201,16 +200,16 @@ async def held_strike(other: Database, case_id: str, grant_id: str) -> None:
 
 async def test_a_held_tip_is_looked_at_again_when_the_roster_changed(line: TestLine) -> None:
     async with line.store.begin() as tx:
-        rows = await tx.people()
-        for row in rows:
-            await tx.save_person(replace(row, status="suspended"))
+        enrolled = await tx.people()
+        for row in enrolled:
+            await tx.save_person(replace(row, card=b""))
     await line.write(PHONE, TIP)
     await line.later(130)
     (case_id,) = await line.cases()
     assert await state_of(line, case_id) is CaseState.HELD
     async with line.store.begin() as tx:
-        for row in await tx.people():
-            await tx.save_person(replace(row, status="active"))
+        for row in enrolled:
+            assert await tx.save_person(replace(row, version=row.version + 1))
     assert await line.store.retry_held(line.clock.now) == 1
     await line.later(6)
     assert await state_of(line, case_id) is CaseState.SEALED
@@ -273,9 +272,11 @@ async def test_no_exact_time_of_a_message_stands_in_the_clear_for_long(line: Tes
     await opened_case(line)
     rows = await due_times(line.database)
     assert rows
-    assert all(due % 86_400_000 == 0 for due in rows)
+    assert {kind for kind, _ in rows} <= {TaskKind.FORGET_THREAD, TaskKind.LAPSE, TaskKind.IDLE, TaskKind.REVIEW}
+    assert all(due % 86_400_000 == 0 for kind, due in rows if kind == TaskKind.FORGET_THREAD)
+    assert all(due % 5_000 == 0 for _, due in rows), "on a slot of this line"
 
 
-async def due_times(database: Database) -> list[int]:
+async def due_times(database: Database) -> list[tuple[str, int]]:
     async with database.begin(reading=True) as transaction:
-        return [due for (due,) in await transaction.run(text("SELECT due FROM task"))]
+        return [(kind, due) for kind, due in await transaction.run(text("SELECT kind, due FROM task"))]

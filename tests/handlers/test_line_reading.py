@@ -6,7 +6,6 @@ import base64
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from sealing.case import ReaderKey
 from sealing.rows import CaseState, GrantState, Part, Purpose
 from sealing.signing import Use
 from storage import tables
+from tests.handlers.roster_world import suspend
 from tests.line import TestLine, fresh_line
 from tests.roster_reading import tied
 from tests.secrets_search import ciphertexts_in, identities_in, opened_by, values_under
@@ -233,7 +233,7 @@ async def test_forged_foreign_and_late_requests_open_nothing(line: TestLine) -> 
     line.clock.now -= 4 * 3_600_000
     assert await attempt(reader, reader, b"not an entry") == Refusal.UNREADABLE
     handed = await line.act(reader, case_id, "close", b"x" * 64, age.seal(body, gate))
-    assert handed["code"] == Refusal.UNREADABLE
+    assert handed["code"] == Refusal.NOT_YOURS
     assert [entry.kind.value for entry in await line.leaves()].count("open") == 0
     assert await attempt(reader, reader, body) == ""
 
@@ -261,9 +261,7 @@ async def test_a_suspended_reader_is_passed_over_at_the_offer(line: TestLine) ->
         assert case is not None
         assert case.gate is not None
         order = [seat.person for seat in parse_gate(line.keys.open_gate(case_id, case.gate)).order]
-        row = await tx.person(order[0])
-        assert row is not None
-        assert await tx.save_person(replace(row, status="suspended"))
+    await suspend(line, order[0])
     await line.later(6)
     await line.later(6)
     assert await line.released(case_id) == {order[1]}

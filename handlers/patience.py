@@ -1,0 +1,40 @@
+"""How long a case waits for somebody: for whoever is offered it, in his duty hours; for whoever reads it, in days (DESIGN 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handlers.ports import Clock, Tx
+from handlers.succession import Slot
+from routing.duty import Duty, due
+from routing.gate import GateFile, Sla
+from sealing.rows import DAY_MS, HOUR_MS, TaskKind
+
+OFFER_HOURS = {Sla.URGENT: 1, Sla.NORMAL: 6}
+"""From the slot of the offer, in the reader's duty hours."""
+IDLE_MS = {Sla.URGENT: 72 * HOUR_MS, Sla.NORMAL: 14 * DAY_MS}
+"""From the last thing that the reader did in the case."""
+REMIND_MS = 12 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    clock: Clock
+    slot: Slot
+
+    async def offered(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty | None) -> None:
+        """The grant is offered now: how long he may be silent."""
+        end = due(self.clock.now_ms(), OFFER_HOURS[gate.sla], duty)
+        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(end, gate))
+
+    async def still_silent(self, tx: Tx, grant_id: str, gate: GateFile) -> None:
+        """The grant stays offered, and somebody was told: when to tell again."""
+        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(self.clock.now_ms() + REMIND_MS, gate))
+
+    async def stirred(self, tx: Tx, gate: GateFile) -> None:
+        """The reader did something: the case waits anew."""
+        await tx.enqueue(TaskKind.IDLE, gate.case, self._slot(self.clock.now_ms() + IDLE_MS[gate.sla], gate))
+
+    def _slot(self, end: int, gate: GateFile) -> int:
+        """The first slot that is not before: a due time tells nobody the minute of anything."""
+        return self.slot(end - 1, gate.sla is Sla.URGENT)

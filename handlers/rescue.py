@@ -1,0 +1,172 @@
+"""A case that nobody of its drawn order is left to read: one more reader is drawn, and the trustees are asked for their shares.
+
+A rescue is not a second draw of the same order: nobody of the old one can come again, and its coins are as committed as the first. What
+is drawn reads nothing until enough trustees, each on his own device, have sealed their shares to him (handlers/trustees.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from handlers.escrow import active_trustees
+from handlers.letters import Letters
+from handlers.opening import Gate
+from handlers.ports import Clock, Store, Trouble, Tx
+from handlers.roster import Member, Vetters, members
+from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
+from routing.draw import DEFAULT, choose, poisoned
+from routing.exclusion import exclusions
+from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes
+from routing.people import Atlas, Hold, Role, Roster
+from sealing.keyring import WorkerKeys
+from sealing.rows import HOUR_MS, OUT, CaseRow, CaseState, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
+from sealing.shares import read_given
+
+ONE_MORE = replace(DEFAULT, readers=1, alone=1.0)
+"""The trustees who approve stand in the place of the two vetters whom a draw from a small pool needs."""
+RESCUED = frozenset({CaseState.SEALED, CaseState.OPEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Somebody who stands, with his grants by epoch. `gate`: as it is with him."""
+
+    gate: GateFile
+    seat: Seat
+    member: Member
+    grants: Mapping[int, GrantRow]
+
+    @property
+    def lacks(self) -> tuple[int, ...]:
+        """Epochs of which he has no key."""
+        return tuple(epoch for epoch in range(1, self.gate.epoch + 1) if epoch not in self.grants)
+
+
+async def who_stands(tx: Tx, keys: WorkerKeys, gate: GateFile, known: Mapping[str, Member]) -> list[Next]:
+    """Those of the order who may still come, in order. `known`: by person id."""
+    found: list[Next] = []
+    for seat in gate.standing():
+        grants = await grants_of(tx, keys, gate.case, gate.epoch, seat.person)
+        if seat.person in known and not any(grant.state in OUT for grant in grants):
+            found.append(Next(gate, seat, known[seat.person], {grant.epoch: grant for grant in grants}))
+    return found
+
+
+async def roster_now(tx: Tx, keys: WorkerKeys, vetters: Vetters, clock: Clock) -> dict[str, Member]:
+    return {member.person.id: member for member in await members(tx, keys, vetters, clock.now_ms() // HOUR_MS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """`needed`: how many trustees' shares are a case key."""
+
+    store: Store
+    keys: WorkerKeys
+    clock: Clock
+    vetters: Vetters
+    atlas: Atlas
+    gate: Gate
+    succession: Succession
+    slot: Slot
+    alarm: Alarm
+    needed: int
+
+    async def look(self, task: Task) -> None:
+        """The RESCUE task: `ref` = case id. Looked at again in each slot, until somebody holds every key of the case: whoever was drawn may
+        have lost his standing since, and a roster without anybody may have somebody now."""
+        async with self.store.begin() as tx:
+            case = await tx.lock_case(task.ref)
+            if case is None or case.state not in RESCUED:
+                await tx.done(task)
+                return
+            if not await tx.shares(case.id):
+                await tx.done(task)  # a line without trustees: the vetters know, and nobody can do more
+                return
+            gate, known = read_gate(self.keys, case), await roster_now(tx, self.keys, self.vetters, self.clock)
+            standing = await who_stands(tx, self.keys, gate, known)
+            if any(not one.lacks for one in standing):
+                await tx.done(task)
+                return
+            found = next((one for one in standing if self.gate.passes(case, one.member)), None)
+            if found is None:
+                found = await self._draw(tx, case, gate, known)
+            if found is not None:
+                await self._ask(tx, found)
+        now = self.clock.now_ms()
+        raise Later(self.slot(now, gate.sla is Sla.URGENT and found is not None) - now)
+
+    async def _draw(self, tx: Tx, case: CaseRow, gate: GateFile, known: Mapping[str, Member]) -> Next | None:
+        """One more reader behind the old order, who is written into the gate file. None = the alarm is raised, and nobody is drawn."""
+        if not await self._can_come_back(tx, gate):
+            self.alarm(Trouble.NO_ESCROW)
+            return None
+        drawn = self._drawn(gate, list(known.values()))
+        if isinstance(drawn, Hold):
+            self.alarm(drawn)
+            return None
+        member, person = known[drawn], drawn
+        rescued = append_seat(gate, person, member.card_fingerprint)
+        if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(rescued)), case.version):
+            raise CaseBroken  # it was locked: nobody else can have changed it
+        await self.succession.out(tx, rescued, [seat.person for seat in gate.order], GrantState.STRUCK)
+        return Next(rescued, rescued.order[-1], member, {})
+
+    def _drawn(self, gate: GateFile, known: Sequence[Member]) -> str | Hold:
+        """From other agencies than those that had the case, while anybody is there; else from theirs, too."""
+        had = {seat.person for seat in gate.order}
+        others = [member for member in known if member.person.id not in had]
+        left = [member for member in others if member.person.id not in gate.excluded]
+        coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
+        if poisoned(self._eligible(gate, left), self._eligible(gate, others)):
+            return Hold.POISONED  # whoever names people, first or later, must not leave the draw to the rest of the roster
+        agencies = {member.card.agency for member in known if member.person.id in had}
+        for some in ([member for member in left if member.card.agency not in agencies], left):
+            if order := choose(self._roster(some), facts_of(gate), coins, self._now(), ONE_MORE).order:
+                return order[0]
+        return Hold.NOBODY_ELIGIBLE
+
+    def _eligible(self, gate: GateFile, some: Sequence[Member]) -> int:
+        """How many readers no fact excludes but who is named."""
+        codes = exclusions(self._roster(some), facts_of(gate), self._now())
+        return sum(member.card.role is Role.HANDLER and not codes[member.person.id] for member in some)
+
+    def _roster(self, some: Sequence[Member]) -> Roster:
+        return Roster(tuple(member.person for member in some), self.atlas, self.vetters.founders)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+
+    async def _can_come_back(self, tx: Tx, gate: GateFile) -> bool:
+        """Whether enough trustees hold a share of one epoch at least, and may give it."""
+        trustees = await active_trustees(tx, self.keys, self.vetters, self.clock)
+        able = {trustee.person.id for trustee in trustees if self.gate.lets_hold(gate, trustee)}
+        shares = [share.epoch for share in await tx.shares(gate.case) if share.person_id in able]
+        return any(shares.count(epoch) >= self.needed for epoch in shares)
+
+    async def _ask(self, tx: Tx, found: Next) -> None:
+        """All trustees, of every epoch that this reader lacks; one who gave to an earlier reader is asked again."""
+        for share in await tx.shares(found.gate.case):
+            if share.epoch not in found.lacks:
+                continue
+            if share.state is ShareState.LOCKED:
+                await tx.move_share(share.id, ShareState.LOCKED, ShareState.ASKED)
+            elif share.state is ShareState.GIVEN:
+                await self._ask_again(tx, share, found.seat.card)
+
+    async def _ask_again(self, tx: Tx, share: ShareRow, card: str) -> None:
+        own, given_to, _ = read_given(self.keys.peel(share.sealed))
+        if given_to != card:
+            _, sealed = self.keys.seal(Purpose.RELEASE, own)
+            await tx.put_share(share.id, ShareState.GIVEN, ShareState.ASKED, sealed)
+
+
+def rescue_by(letters: Letters, clock: Clock) -> NobodyLeft:
+    """What Succession calls, in its transaction: the vetters are told; the rest has one of its own."""
+
+    async def nobody_left(tx: Tx, gate: GateFile) -> None:
+        await letters.write(tx, Trouble.ORDER_EXHAUSTED, case=gate.case)
+        await tx.enqueue(TaskKind.RESCUE, gate.case, clock.now_ms())
+
+    return nobody_left
