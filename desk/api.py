@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -14,30 +14,41 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from desk.access import Access, decode
+from desk.listing import NO_STORE, filled, page, rows_of
 from desk.pages import Page
 from desk.ports import DeskStore
-from sealing.rows import ActRow, GrantState, Part
+from sealing.rows import ActRow, GrantState, Part, Purpose
 
 LARGEST_BODY = 256 * 1024
 ID = re.compile(r"[0-9a-f]{32}")
 OF_A_CASE = frozenset({"open", "answer", "give_up", "tie", "close", "concur", "disagree"})
 OF_A_TRUSTEE = frozenset({"approve", "reseal"})
-OF_HIMSELF = frozenset({"duty", "push", "pressured"})
+OF_HIMSELF = frozenset({"duty", "push", "pressured", "me"})
 """Acts of no case: `case` is empty."""
 KINDS = OF_A_CASE | OF_A_TRUSTEE | OF_HIMSELF
 SHOWN = (Part.MESSAGE, Part.CONTACT)
-NO_STORE = {"Cache-Control": "no-store"}
+SEALED_TO = (Purpose.GATE, Purpose.DELIVERY)
+"""What a person's acts and answers are sealed to."""
+PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 
 Handler = Callable[[Request, str], Awaitable[Response]]
 
 
+def _no_looks(_: int) -> Sequence[int]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page is told before login."""
+    """What the page is told before login. It looks at an open case every `poll_ms`; at the list at the moments that `looks` names from now
+    (ms) on, the same for everybody; where none is ahead at every multiple of `list_every_ms`. `notices`: whether the line can send any."""
 
     line: str
     practice: bool
     poll_ms: int
+    list_every_ms: int = 1_800_000
+    looks: Callable[[int], Sequence[int]] = _no_looks
+    notices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Desk:
             Route("/desk/config", self._config),
             Route("/desk/challenge", self._challenge, methods=["POST"]),
             Route("/desk/login", self._login, methods=["POST"]),
+            Route("/desk/epochs", self._for_person(self._epochs)),
             Route("/desk/cases", self._for_person(self._cases)),
             Route("/desk/cases/{id}", self._for_person(self._case)),
             Route("/desk/acts", self._for_person(self._act), methods=["POST"]),
@@ -70,7 +82,9 @@ class Desk:
         return Response(self.page.html, headers=dict(self.page.headers))
 
     async def _config(self, _: Request) -> Response:
-        return _json({"line": self.shown.line, "practice": self.shown.practice, "poll_ms": self.shown.poll_ms})
+        told = self.shown
+        looks = {"poll_ms": told.poll_ms, "list_every_ms": told.list_every_ms, "list_at": list(told.looks(self.access.now_ms()))}
+        return _json({"line": told.line, "practice": told.practice, **looks, "notices": told.notices})
 
     async def _challenge(self, request: Request) -> Response:
         body = await read_json(request)
@@ -87,22 +101,17 @@ class Desk:
             return _refuse(403, "this key does not open this desk")
         return _json({"token": token, "person": json.loads(body)["person"]})
 
-    async def _cases(self, _: Request, person: str) -> Response:
-        rows = await self.store.grants_of(person)
-        return _json(
-            {
-                "cases": [
-                    {
-                        "grant": row.grant.id,
-                        "case": row.grant.case_id,
-                        "epoch": row.grant.epoch,
-                        "state": row.grant.state.value,
-                        "stub": "" if row.grant.state is GrantState.STRUCK else _b64(row.grant.stub),
-                    }
-                    for row in rows
-                ]
-            }
-        )
+    async def _epochs(self, _: Request, __: str) -> Response:
+        """Today's recipients, each signed by the line's key, which a stub names: the page verifies them, this process could lie."""
+        rows = await self.store.epochs(SEALED_TO)
+        newest = [{"purpose": e.purpose.value, "number": e.number, "recipient": e.recipient, "signature": e.signature} for e in rows]
+        return _json({"epochs": newest})
+
+    async def _cases(self, request: Request, person: str) -> Response:
+        """One size whatever waits; `?page=2` and so on where `more` says so."""
+        asked = request.query_params.get("page", "1")
+        rows = rows_of(await self.store.grants_of(person), await self.store.shares_asked(person))
+        return _bytes(page(rows, int(asked) if PAGE_NUMBER.fullmatch(asked) else 0))
 
     async def _case(self, request: Request, person: str) -> Response:
         case_id = request.path_params["id"]
@@ -111,14 +120,10 @@ class Desk:
         if not epochs:
             return _refuse(404, "no such case")
         rows = await self.store.envelopes(case_id, epochs, SHOWN)
-        return _json(
-            {
-                "envelopes": [
-                    {"epoch": e.epoch, "seq": e.seq, "part": e.part.value, "day": e.day, "sha256": e.sha256, "sealed": _b64(e.sealed)}
-                    for e in rows
-                ]
-            }
-        )
+        listed = [
+            {"epoch": e.epoch, "seq": e.seq, "part": e.part.value, "day": e.day, "sha256": e.sha256, "sealed": _b64(e.sealed)} for e in rows
+        ]
+        return _bytes(filled({"envelopes": listed}))
 
     async def _act(self, request: Request, person: str) -> Response:
         """Taken down, judged later by the worker: this process cannot open it."""
@@ -126,6 +131,8 @@ class Desk:
         act_id, case_id, kind = (fields.get(name) for name in ("id", "case", "kind"))
         signature, sealed = decode(fields.get("signature")), decode(fields.get("sealed"))
         if not (isinstance(act_id, str) and ID.fullmatch(act_id) and isinstance(case_id, str) and isinstance(kind, str)):
+            return _refuse(400, "not an act")
+        if case_id and not ID.fullmatch(case_id):
             return _refuse(400, "not an act")
         if kind not in KINDS or signature is None or len(signature) != 64 or sealed is None:
             return _refuse(400, "not an act")
@@ -170,6 +177,10 @@ async def read_json(request: Request) -> Mapping[str, object] | None:
 
 def _json(value: Mapping[str, object]) -> Response:
     return JSONResponse(dict(value), headers=NO_STORE)
+
+
+def _bytes(json_object: bytes) -> Response:
+    return Response(json_object, media_type="application/json", headers=NO_STORE)
 
 
 def _refuse(status: int, error: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sealing.rows import ActRow, DeskGrant, Envelope, Handout, Part, PersonRow, ShareRow
+from sealing.rows import ActRow, DeskGrant, Envelope, EpochRow, Handout, Part, PersonRow, Purpose, ShareRow
 
 
 class DeskStore(Protocol):
@@ -24,6 +24,10 @@ class DeskStore(Protocol):
 
     async def shares_asked(self, person_id: str) -> Sequence[ShareRow]:
         """A trustee's shares of the cases that nobody is left to read."""
+        ...
+
+    async def epochs(self, purposes: Sequence[Purpose]) -> Sequence[EpochRow]:
+        """The newest of each that is sealed to, with the line's signature."""
         ...
 
     async def envelopes(self, case_id: str, epochs: Sequence[int], parts: Sequence[Part]) -> Sequence[Envelope]: ...

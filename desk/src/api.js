@@ -11,12 +11,12 @@ export class CallError extends Error {
   }
 }
 
-// -> {status, data}. `authorization` e.g. "Bearer …"; `signal` aborts.
-export async function call(path, { authorization, body, signal } = {}) {
+// -> {status, data}. `authorization` e.g. "Bearer …"; `signal` aborts; `keepalive`: arrives also when the page is left.
+export async function call(path, { authorization, body, signal, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (authorization) headers.Authorization = authorization;
   if (body) headers["Content-Type"] = "application/json";
-  const options = { headers, signal, method: body ? "POST" : "GET", body: body ? JSON.stringify(body) : undefined };
+  const options = { headers, signal, keepalive, method: body ? "POST" : "GET", body: body ? JSON.stringify(body) : undefined };
   let response;
   let data = {};
   try {

@@ -33,11 +33,12 @@ export function padme(length) {
 }
 
 // JSON, padded with trailing spaces (JSON allows them).
-export function paddedJson(value) {
-  const body = utf8(JSON.stringify(value));
-  const padded = new Uint8Array(padme(body.length)).fill(0x20);
-  padded.set(body);
-  return padded;
+export const paddedJson = (value) => padded(utf8(JSON.stringify(value)));
+
+export function padded(body) {
+  const whole = new Uint8Array(padme(body.length)).fill(0x20);
+  whole.set(body);
+  return whole;
 }
 
 export function join(...parts) {

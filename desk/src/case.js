@@ -4,17 +4,30 @@ import { carryOut } from "./acts.js";
 import { randomId } from "./bytes.js";
 import { keysOf } from "./cases.js";
 import { button, byId, el, show } from "./dom.js";
+import { addressed } from "./mine.js";
 import { answerAct, contactInReply, readCase } from "./open.js";
+import { caseParting, knowsSomeone, secondLook } from "./parting.js";
 import { message } from "./reading.js";
 import * as say from "./words.js";
 
 // Shows the frame; -> {refresh()}: fetches, checks and shows what is new without touching the draft.
-export function showCase(session, row, { back, failed }) {
-  const view = { session, row, found: null, shown: "", pending: null, failed };
+export function showCase(session, row, { back, failed, left }) {
+  const view = { session, row, found: null, shown: "", pending: null, failed, left };
+  view.refresh = () => refresh(view).catch(() => {}); // the next look tries again
   view.warnings = el("div", { role: "alert" });
   view.conversation = el("section", { class: "conversation", "aria-label": "Conversation" }, el("p", {}, "Opening…"));
   view.box = answerBox(view);
-  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, row.stub.designation), view.warnings, view.conversation, view.box.node);
+  show(
+    byId("main"),
+    button("← All cases", back),
+    el("h1", { dir: "auto" }, row.stub.designation),
+    knowsSomeone(view),
+    row.closing ? secondLook(view, session.proposed.get(row.case)) : null,
+    view.warnings,
+    view.conversation,
+    view.box.node,
+    caseParting(view),
+  );
   return { refresh: () => refresh(view) };
 }
 
@@ -90,6 +103,7 @@ async function answer(view) {
   const { draft, tell } = view.box;
   const text = draft.value.trim();
   if (!text) return tell("Write something first.");
+  if (view.session.heard(text)) return undefined;
   if (!view.found?.contact) return tell("The conversation is not here yet. Try again in a moment.");
   const held = contactInReply(text);
   if (held) return tell(`Your answer seems to hold ${HELD[held]}. It was not sent: it could unmask you or the source. Please say it in other words.`);
@@ -98,7 +112,7 @@ async function answer(view) {
     const handout = await carryOut(view.session, await actFor(view, text));
     if (handout.result === "answered") return sent(view, text);
     view.pending = null;
-    if (handout.code === "stale") await refresh(view).catch(() => {}); // the next look tries again
+    if (handout.code === "stale") await view.refresh();
     return tell(say.refusedWords(handout.code));
   } catch (error) {
     if (view.failed(error)) return undefined;
@@ -114,7 +128,7 @@ function sent(view, text) {
     view.session.drafts.delete(view.row.case);
   }
   tell("Your answer is on its way.");
-  return refresh(view).catch(() => {});
+  return view.refresh();
 }
 
 // Words whose fate is not known stay one act however often they are sent: a lost connection makes no second answer.
@@ -123,7 +137,8 @@ async function actFor(view, text) {
   if (view.pending?.text !== text) {
     const sequence = answers(found).length + 1;
     const reply = { epoch: row.epoch, sequence, contact: found.contact.sha256, inner: found.contact.inner, text };
-    view.pending = { text, sequence, act: await answerAct(session.key, row.stub, randomId(), reply) };
+    const act = await answerAct(session.key, row.stub, randomId(), reply, addressed(session, row.stub).delivery);
+    view.pending = { text, sequence, act };
   }
   return view.pending.act;
 }

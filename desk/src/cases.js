@@ -1,20 +1,36 @@
-// The list of a reader's cases, and a case before it is opened.
+// The list of a reader's cases.
 import { call } from "./api.js";
-import { carryOut } from "./acts.js";
-import { fromBase64, randomId } from "./bytes.js";
 import { button, byId, el, show } from "./dom.js";
-import { OpenError, openAct, openKeyFile, openStub } from "./open.js";
+import { openStub } from "./open.js";
 import * as say from "./words.js";
 
 const ORDER = ["danger_now", "asks_help", "time_critical", "general_tip", "spam", "out_of_scope"];
-const TRANSLATED = { none: ", not translated", practice: ", with a practice translation (often wrong)", package: ", with a machine translation" };
 const STATES = { offered: "waiting for you to open", open: "open", struck: "no longer yours" };
+const CLOSING = { offered: "waits for your second look", open: "open: do you agree to close it?" };
+const MOST_PAGES = 1000;
 
-// -> [{case, state, stub | null, epoch, grants: live ones}], most urgent first, cases taken away last. One case may have a grant for
-// each epoch (a new epoch starts when a reader is struck); they are shown, opened and read together, and answered in the newest.
+// -> {cases, shares}. `cases`: [{case, state, closing, stub | null, epoch, grants: live ones}], most urgent first, cases taken away last.
+// One case may have a grant for each epoch (a new epoch starts when a reader is struck); they are shown, opened and read together, and
+// answered in the newest. `shares`: of how many cases a share is asked of this person, as a trustee.
 export async function loadCases(session) {
-  const { data } = await call("/desk/cases", { authorization: session.authorization, signal: session.signal });
-  const rows = await Promise.all((data.cases ?? []).map(async (row) => ({ ...row, stub: await stubOf(session, row) })));
+  const listed = await everyPage(session);
+  const rows = await Promise.all(listed.cases.map(async (row) => ({ ...row, stub: await stubOf(session, row) })));
+  return { cases: inOrder(rows), shares: new Set(listed.shares.map((share) => share.case)).size };
+}
+
+// The line answers in pages of one size.
+async function everyPage(session) {
+  const found = { cases: [], shares: [] };
+  for (let number = 1, more = true; more && number <= MOST_PAGES; number += 1) {
+    const path = number === 1 ? "/desk/cases" : `/desk/cases?page=${number}`;
+    const { data } = await call(path, { authorization: session.authorization, signal: session.signal });
+    for (const name of ["cases", "shares"]) found[name].push(...(data[name] ?? []));
+    more = data.more === true;
+  }
+  return found;
+}
+
+function inOrder(rows) {
   const cases = [...new Set(rows.map((row) => row.case))].map((id) => rows.filter((row) => row.case === id));
   const place = ({ stub, state }) => (state === "struck" ? 10 : 0) + (stub ? ORDER.indexOf(stub.urgency) : 9);
   return cases.map(oneCase).sort((a, b) => place(a) - place(b) || a.case.localeCompare(b.case));
@@ -25,7 +41,7 @@ function oneCase(rows) {
   const grants = newestFirst.filter((row) => row.state !== "struck");
   const stub = (grants.length ? grants : newestFirst).find((row) => row.stub)?.stub ?? null;
   const state = !grants.length ? "struck" : grants.some((row) => row.state === "offered") ? "offered" : "open";
-  return { case: rows[0].case, state, stub, epoch: newestFirst[0].epoch, grants };
+  return { case: rows[0].case, state, closing: grants.some((row) => row.closing === true), stub, epoch: newestFirst[0].epoch, grants };
 }
 
 async function stubOf(session, row) {
@@ -39,18 +55,41 @@ async function stubOf(session, row) {
   return session.stubs.get(row.grant);
 }
 
-export function showList(rows, choose) {
-  const items = rows.map((row) => el("li", {}, caseButton(row, choose)));
-  show(
-    byId("main"),
-    el("h1", {}, "Your cases"),
-    items.length ? el("ul", { class: "cases" }, items) : el("p", { class: "empty" }, "No case is waiting for you. New ones appear here by themselves."),
-  );
+// Shows the list; -> {draw(listed), next(ms)}: what there is, and in how many ms the page looks again.
+export function showList(session, { choose, look }) {
+  let listed = null;
+  const items = el("div", {});
+  const next = el("div", { class: "next" });
+  const find = el("input", { type: "search", id: "find", autocomplete: "off", dir: "auto", enterkeyhint: "search" });
+  const redraw = () => listed && show(items, shares(listed.shares), listed.shares && !listed.cases.length ? null : list(listed.cases, find.value, choose));
+  const onsubmit = (event) => {
+    event.preventDefault();
+    if (!session.heard(find.value)) redraw();
+  };
+  find.addEventListener("input", redraw);
+  const finding = el("form", { role: "search", class: "find", onsubmit }, el("label", { for: "find" }, "Find"), el("div", { class: "beside" }, find, el("button", { type: "submit" }, "Find")));
+  show(byId("main"), el("h1", {}, "Your cases"), finding, items, next);
+  const draw = (now) => {
+    listed = now;
+    redraw();
+  };
+  return { draw, next: (ms) => show(next, ms >= 60_000 ? lookingAgain(ms, look) : []) };
+}
+
+const lookingAgain = (ms, look) => [el("p", { class: "note" }, `Every desk looks for new cases at the same times, next at ${say.clockWords(Date.now() + ms)}.`), button("Look now", look)];
+
+const shares = (count) => (count ? el("p", { class: "card" }, count === 1 ? "A case waits for you: " : `${count} cases wait for you: `, el("kbd", {}, "tipline trustee approve"), " on your own computer.") : null);
+
+function list(rows, sought, choose) {
+  const found = rows.filter((row) => say.matches(row.stub ? `${row.stub.designation} ${brief(row.stub)} ${say.urgencyWords(row.stub.urgency)}` : "", sought));
+  if (found.length) return el("ul", { class: "cases" }, found.map((row) => el("li", {}, caseButton(row, choose))));
+  return el("p", { class: "empty" }, rows.length ? "No case of yours has these words." : "No case is waiting for you. New ones appear here by themselves.");
 }
 
 function caseButton(row, choose) {
-  const { stub, state } = row;
-  const state_ = el("span", { class: `state ${state}` }, STATES[state] ?? state);
+  const { stub, state, closing } = row;
+  const words = closing && state !== "struck" ? CLOSING[state] : STATES[state];
+  const state_ = el("span", { class: `state ${state}` }, words ?? state);
   const props = { type: "button", class: `row case ${state}`, onclick: () => choose(row), "data-case": row.case, "data-state": state };
   if (!stub) return el("button", props, el("b", {}, state === "struck" ? "A case" : "A case that your key does not open"), state_);
   return el("button", props, el("b", { dir: "auto" }, stub.designation), urgencyBadge(stub.urgency), el("span", { class: "brief" }, brief(stub)), state_);
@@ -60,77 +99,14 @@ export const urgencyBadge = (code) => el("span", { class: `badge ${code}` }, say
 
 const brief = (stub) => [say.listWords(stub.kinds.map(say.kindWords)) || "kind not known", say.countryWords(stub.country)].filter(Boolean).join(" · ");
 
-// What the stub tells, in words; nothing of the message itself.
-function stubWords(stub) {
-  const lines = [
-    `Kind: ${say.listWords(stub.kinds.map(say.kindWords)) || "not known yet"}.`,
-    stub.country ? `Country: ${say.countryWords(stub.country)}.` : "Country: not known.",
-    stub.agency_kinds.length ? `Offices spoken of: ${say.listWords(stub.agency_kinds.map(say.agencyWords))}.` : "No public office is spoken of.",
-    `${say.childWords(stub.child)}.`,
-    `Written in ${say.languageWords(stub.language)}${TRANSLATED[stub.translation] ?? ""}.`,
-  ];
-  return lines.filter(Boolean).map((line) => el("li", {}, line));
+// Nothing of the case but its name is shown any more.
+export function showOver(back, stub, line) {
+  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, stub?.designation ?? "This case"), el("p", { class: "card over", role: "status" }, line));
 }
 
-export function showTaken(back, stub) {
-  show(byId("main"), button("← All cases", back), el("h1", { dir: "auto" }, stub?.designation ?? "This case"), el("p", { class: "card" }, "This case is no longer yours. Nothing more of it is shown to you."));
-}
-
-// Whether every key of the case is in this session.
-export const isOpenHere = (session, row) => row.grants.every((grant) => keysOf(session, row.case).has(grant.epoch));
-
-// A case that is offered, or open but not in this session. `opened()` is called when its keys are here.
-export function showStub(session, row, { back, opened, failed }) {
-  const { stub } = row;
-  if (!stub) {
-    show(byId("main"), button("← All cases", back), el("h1", {}, "This case does not open"), el("p", { class: "card" }, "It was not sealed to your key, or it was changed. Tell your operator; nothing was opened."));
-    return;
-  }
-  const result = el("p", { class: "result", role: "status" });
-  const open = button("Open this case", () => openCase(session, row, { opened, failed, result, open }), "main big");
-  const again = row.grants.some((grant) => grant.state === "open") ? "You opened it before; its key was forgotten when you locked. " : "";
-  show(
-    byId("main"),
-    button("← All cases", back),
-    el("h1", { dir: "auto" }, stub.designation),
-    el("p", {}, urgencyBadge(stub.urgency)),
-    el("ul", { class: "card facts" }, stubWords(stub)),
-    open,
-    el("p", { class: "note" }, `${again}Opening is signed with your key and recorded for ever, with the hour.`),
-    result,
-  );
-}
-
-async function openCase(session, row, { opened, failed, result, open }) {
-  open.disabled = true;
-  result.textContent = "Asking the line to open it…";
-  try {
-    const refused = await openGrants(session, row);
-    if (refused === null) {
-      if (open.isConnected) opened();
-      return;
-    }
-    result.textContent = say.refusedWords(refused);
-  } catch (error) {
-    if (failed(error)) return;
-    if (error.kind === "slow") result.textContent = "The line has not answered yet. Try again in a minute.";
-    else if (error.name === "OpenError") result.textContent = "What the line sent does not fit this case. Nothing was opened; tell your operator.";
-    else result.textContent = say.failureWords(error);
-  }
-  open.disabled = false;
-}
-
-// One signed act for each epoch whose key is not here. -> code of the first refusal, or null.
-async function openGrants(session, row) {
-  const keys = keysOf(session, row.case);
-  for (const grant of row.grants.filter(({ epoch }) => !keys.has(epoch)).reverse()) {
-    if (!grant.stub) throw new OpenError("not_for_you");
-    const handout = await carryOut(session, await openAct(session.key, grant.stub, randomId(), Date.now()));
-    if (handout.result !== "opened" || !handout.key_file) return handout.code;
-    keys.set(grant.epoch, await openKeyFile(fromBase64(handout.key_file), session.key.identity, row.case, grant.epoch));
-  }
-  return null;
-}
+// Whether every key of the case is in this session, and, where somebody wants to close it, what the line said of that.
+export const isOpenHere = (session, row) =>
+  row.grants.every((grant) => keysOf(session, row.case).has(grant.epoch)) && (!row.closing || session.proposed.has(row.case));
 
 // Case identities of this session: epoch -> identity. In memory only.
 export function keysOf(session, caseId) {
@@ -140,5 +116,5 @@ export function keysOf(session, caseId) {
 
 // A case that was taken away leaves nothing behind in this page.
 export function forgetCase(session, caseId) {
-  for (const held of [session.keys, session.memory, session.drafts]) held.delete(caseId);
+  for (const held of [session.keys, session.memory, session.drafts, session.proposed]) held.delete(caseId);
 }

@@ -2,8 +2,9 @@
 import { call } from "./api.js";
 import { utf8 } from "./bytes.js";
 import { button, byId, el, painted, show } from "./dom.js";
+import { invitation } from "./invite.js";
 import { loginRequest, unlock } from "./open.js";
-import { failureWords } from "./words.js";
+import { failureWords, matches } from "./words.js";
 
 const UNLOCK = {
   wrong_passphrase: "This passphrase does not open this key file. Check both and try again.",
@@ -18,7 +19,7 @@ export function showDoor({ config, practiceToken, enter, say }) {
   else if (config.practice) parts.push(el("p", { class: "note" }, "To be a practice investigator, open the desk address that the demo printed, with everything after the #."));
   const form = keyFileForm(submit, say);
   parts.push(config.practice ? el("details", {}, el("summary", {}, "Use a key file instead"), form) : form);
-  show(byId("main"), ...parts);
+  show(byId("main"), ...parts, invitation());
 }
 
 // `practice` = {person, name} of a made-up investigator, or null.
@@ -36,7 +37,7 @@ async function tryIn({ config, enter, say }, file, passphrase, practice) {
     say("");
     enter({ key, token: data.token, config, name: practice?.name ?? key.person.slice(0, 8) });
   } catch (error) {
-    say(UNLOCK[error.code] ?? (error.status === 403 ? "The line does not let this key in. Ask your operator." : failureWords(error)));
+    say(UNLOCK[error.code] ?? (error.status === 403 ? "The desk does not open for this key now. Try again later, or ask your operator." : failureWords(error)));
   } finally {
     main.removeAttribute("aria-busy");
   }
@@ -91,15 +92,7 @@ function practicePeople(token, submit, say) {
   return area;
 }
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-
-export function matching(people, sought) {
-  const parts = fold(sought).split(/\s+/).filter(Boolean);
-  return people.filter((person) => {
-    const told = fold(`${person.name} ${person.agency} ${person.role} ${person.person}`);
-    return parts.every((part) => told.includes(part));
-  });
-}
+const matching = (people, sought) => people.filter((person) => matches(`${person.name} ${person.agency} ${person.role} ${person.person}`, sought));
 
 function personRow(person, submit) {
   const choose = () => submit(utf8(person.file), person.passphrase, person);

@@ -3,10 +3,11 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Decrypter, Encrypter, armor } from "age-encryption";
 import { digest, fromBase64, join, paddedJson, text, toBase64, utf8 } from "./bytes.js";
+import { fromShares } from "./shares.js";
 
 const HOUR_MS = 3_600_000;
 
-// `code`: wrong_passphrase, not_a_key, not_for_you, not_ours, other_case. Carries no content.
+// `code`: wrong_passphrase, not_a_key, not_for_you, not_ours, other_case, too_few_shares. Carries no content.
 export class OpenError extends Error {
   constructor(code) {
     super(code);
@@ -17,7 +18,7 @@ export class OpenError extends Error {
 
 // ---- keys ------------------------------------------------------------------------------------------------------------------
 
-// A person's passphrase file (bytes, armoured or binary) -> {person, seed: 32 bytes, identity: "AGE-SECRET-KEY-1…"}.
+// A person's passphrase file (bytes, armoured or binary) -> {person, seed: 32 bytes, identity: "AGE-SECRET-KEY-1…", quiet: word or ""}.
 export async function unlock(file, passphrase) {
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase);
@@ -39,14 +40,26 @@ export async function unlock(file, passphrase) {
   if (title !== "tipline person key v1" || !fields.person || !fields.sign || !identity) throw new OpenError("not_a_key");
   const seed = fromBase64(fields.sign);
   if (seed.length !== 32) throw new OpenError("not_a_key");
-  return { person: fields.person, seed, identity };
+  return { person: fields.person, seed, identity, quiet: fields.quiet ?? "" };
 }
 
-// A peeled key file (age to the reader) -> the case's identity. It must be of this very case and epoch.
+// A peeled key file (age to the reader), or shares that trustees sealed to him -> the case's identity. It must be of this very case and epoch.
 export async function openKeyFile(sealed, identity, caseId, epoch) {
+  if (sealed[0] === 0x7b) return openShares(sealed, identity, caseId, epoch);
   const { title, fields, identity: key } = identityFile(text(await unseal(sealed, identity)));
   if (title !== "tipline key file v1" || fields.kind !== "case" || !key) throw new OpenError("not_ours");
   if (fields.case !== caseId || fields.epoch !== String(epoch)) throw new OpenError("other_case");
+  return key;
+}
+
+// A bundle of shares, JSON; one trustee's mistake keeps no other's share from counting.
+async function openShares(bundle, identity, caseId, epoch) {
+  const held = parsed(bundle, "shares");
+  if (!Array.isArray(held.shares)) throw new OpenError("not_ours");
+  if (held.case !== caseId || held.epoch !== epoch) throw new OpenError("other_case");
+  const opened = await Promise.all(held.shares.map((sealed) => unsealJson(fromBase64(sealed), identity, "share").catch(() => null)));
+  const key = await fromShares(opened.filter((share) => share !== null && share.case === caseId && share.epoch === epoch));
+  if (key === null) throw new OpenError("too_few_shares");
   return key;
 }
 
@@ -81,7 +94,10 @@ export async function seal(plaintext, recipient) {
 
 // age does not say who sealed: the kind is checked inside.
 export async function unsealJson(sealed, identity, kind) {
-  const plain = await unseal(sealed, identity);
+  return parsed(await unseal(sealed, identity), kind);
+}
+
+function parsed(plain, kind) {
   let value = null;
   try {
     value = JSON.parse(text(plain));
@@ -101,21 +117,24 @@ export function loginRequest(key, origin, challenge) {
   return { body: toBase64(body), signature: toBase64(sign(key.seed, "login", body)) };
 }
 
-export async function openAct(key, stub, id, nowMs) {
-  const statement = { v: 1, hour: Math.floor(nowMs / HOUR_MS), kind: "open", case: stub.case, sha256: stub.key_file_sha256, card: stub.card };
-  return act(key, "open", id, stub, utf8(JSON.stringify(statement)), stub.gate_recipient);
+// `gate`: the line's newest gate recipient, where the desk knows a newer one than the stub's.
+export async function openAct(key, stub, id, nowMs, gate = stub.gate_recipient) {
+  return act(key, "open", id, stub.case, entry("open", stub.case, stub.key_file_sha256, stub.card, nowMs), gate);
 }
+
+// The exact bytes of a custody entry (sealing/custody.py): the person signs what the log will hold.
+export const entry = (kind, caseId, sha256, card, nowMs) => utf8(JSON.stringify({ v: 1, hour: Math.floor(nowMs / HOUR_MS), kind, case: caseId, sha256, card }));
 
 // `reply` = {epoch, sequence, contact: sha256 of the newest contact envelope, inner: base64, text}.
-export async function answerAct(key, stub, id, reply) {
+export async function answerAct(key, stub, id, reply, delivery = stub.delivery_recipient) {
   const { epoch, sequence, contact, inner } = reply;
-  const statement = { v: 1, kind: "answer", case: stub.case, epoch, sequence, contact, inner, text: reply.text };
-  return act(key, "answer", id, stub, paddedJson(statement), stub.delivery_recipient);
+  const statement = paddedJson({ v: 1, kind: "answer", case: stub.case, epoch, sequence, contact, inner, text: reply.text });
+  return act(key, "answer", id, stub.case, statement, delivery);
 }
 
-async function act(key, kind, id, stub, statement, recipient) {
+async function act(key, kind, id, caseId, statement, recipient) {
   const signature = toBase64(sign(key.seed, kind, statement));
-  return { id, case: stub.case, kind, signature, sealed: toBase64(await seal(statement, recipient)) };
+  return { id, case: caseId, kind, signature, sealed: toBase64(await seal(statement, recipient)) };
 }
 
 // ---- what the line says ----------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ const GROUP = {
   rank: "Office",
   bare: "Office",
   captain: "Office",
+  agency: "Office",
   relation: "What the office does",
   negation: "Says no",
   place: "Place",
@@ -86,8 +87,20 @@ const FORM = {
   one_of_many: "One of many alike, each perhaps from another phone. None of them can be answered.",
 };
 
-const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
+const ENDING = {
+  person_safe: "The person is safe",
+  charged: "Somebody was charged",
+  referred: "Passed on to others who act",
+  not_found: "Nobody and nothing was found there",
+  withdrew: "The source wants to stop",
+  duplicate: "The same as another case",
+  other_help: "Other help reached the person",
+  failed_unknown: "It failed, and nobody knows why",
+  compromised: "Somebody was warned before us",
+  unfounded: "It is not true",
+};
 
+const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
 
 const REFUSED = {
   contact_in_reply: "Your answer holds a link, a phone number, an e-mail address or an @name. It was not sent: it could unmask you or the source. Take it out and send again.",
@@ -98,6 +111,8 @@ const REFUSED = {
   wrong_hour: "Your device's clock is wrong by hours. Set it, then try again.",
   bad_signature: "This key is not the one on your key card. Ask your operator.",
   unreadable: "The line could not read the request. Lock, log in and try again.",
+  too_long: "It is too long. Say it in fewer words.",
+  no_notices: "This line sends no notices.",
 };
 
 const CHAIN = {
@@ -112,6 +127,8 @@ const CHAIN = {
 
 const plain = (code) => String(code ?? "").replace(/_/g, " ");
 
+export const ENDINGS = Object.keys(ENDING);
+export const endingWords = (code) => ENDING[code] ?? plain(code);
 export const urgencyWords = (code) => URGENCY[code] ?? plain(code);
 export const kindWords = (code) => KIND[code] ?? plain(code);
 export const agencyWords = plain;
@@ -159,7 +176,23 @@ export function timeWords(received) {
   return `about ${new Intl.DateTimeFormat("en-GB", format).format(at)}`;
 }
 
+// Of the reader's own clock.
+export const clockWords = (ms) => new Intl.DateTimeFormat("en-GB", { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(ms));
+
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+// Whether every word that is sought stands in the text, whatever its accents.
+export function matches(whole, sought) {
+  const told = fold(whole);
+  return fold(sought)
+    .split(/\s+/)
+    .filter(Boolean)
+    .every((part) => told.includes(part));
+}
+
 export function failureWords(error) {
+  if (error?.code === "two_lines") return "The cases listed here name two different lines, and one of them is not yours. Nothing was sent. Tell your vetters.";
+  if (error?.status === 404 && error.code === "no such case") return REFUSED.not_yours;
   if (error?.kind === "away") return "The line cannot be reached. Check your connection and try again.";
   if (error?.status === 410) return "The line will not answer this any more: your key card may no longer hold, or this page slept too long. Look at the case again; if it happens twice, ask your operator.";
   if (error?.status === 429) return "Too many tries. Wait a minute, then try again.";

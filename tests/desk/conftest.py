@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from sealing import passphrase
 from tests.browser import LAPTOP, chromium
-from tests.desk.fake import PRACTICE, FakeCase, FakeLine, serving
+from tests.desk.cases import FakeCase
+from tests.desk.fake import PRACTICE, FakeLine, serving
 from tests.desk.tips import Reader
 
 __all__ = ["chromium"]
@@ -55,6 +56,13 @@ def line(served: FakeLine) -> FakeLine:
     served.handouts.clear()
     served.texts.clear()
     served.replies.clear()
+    served.said.clear()
+    served.shares.clear()
+    served.pushes.clear()
+    served.duty.clear()
+    served.suspended.clear()
+    served.config.clear()
+    served.page_rows, served.waiting = 100, False
     served.refuse, served.dropped, served.down, served.expired, served.practice, served.asked = "", False, False, False, True, 0
     return served
 
@@ -87,6 +95,15 @@ def log_in(page: Page, line: FakeLine, reader: Reader) -> None:
     page.goto(f"{line.origin}/desk#practice={PRACTICE}")
     page.click(f"[data-person='{reader.key.person}']")
     expect(page.locator("h1")).to_have_text("Your cases", timeout=20_000)
+
+
+def until(page: Page, what: Callable[[], bool]) -> None:
+    """Something that only the line sees, within five seconds."""
+    for _ in range(100):
+        if what():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it did not come")
 
 
 def open_case(page: Page, line: FakeLine, found: FakeCase) -> None:

@@ -4,14 +4,12 @@ so that the browser's half is tested against what Python seals, opens and verifi
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import uvicorn
@@ -22,13 +20,14 @@ from starlette.routing import Route
 
 from desk.pages import Page, desk_page, handset_page
 from sealing import age, case, plaintexts, signing
-from sealing.rows import Envelope, Part
+from sealing.keyring import announcement
+from sealing.rows import Part, Purpose
+from tests.desk.cases import DAY, FakeCase
+from tests.desk.judging import judge, listed
 from tests.desk.tips import Reader, Told, new_reader, random_id
 from triage.sensitive import Sensitive
 from triage.tip import Urgency
 
-DAY = 20_778
-CARD = "ab" * 32
 PRACTICE = "practice-token"
 
 
@@ -36,41 +35,11 @@ def b64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-@dataclass(slots=True)
-class FakeCase:
-    """One epoch of a case, for one reader. `state` is the grant's: offered, open or struck; the envelopes are the whole case's."""
-
-    key: case.CaseKey
-    reader: Reader
-    grant: str
-    key_file: bytes
-    stub: bytes
-    state: str = "offered"
-    envelopes: list[Envelope] = field(default_factory=list)
-    answers: list[dict[str, object]] = field(default_factory=list)
-
-    def add(self, part: Part, plaintext: bytes) -> Envelope:
-        made = case.envelope(self.key, len(self.envelopes) + 1, part, DAY, plaintext)
-        self.envelopes.append(made)
-        return made
-
-    def previous(self) -> str:
-        return next((e.sha256 for e in reversed(self.envelopes) if e.part is Part.MESSAGE), "")
-
-    def tell(self, told: Told, previous: str | None = None, case_id: str | None = None) -> Envelope:
-        at = datetime(2026, 11, 21, 14, 37, tzinfo=UTC)
-        before = self.previous() if previous is None else previous
-        place = (case_id or self.key.case_id, self.key.epoch, len(self.envelopes) + 1)
-        text = Sensitive(told.text)
-        sealed = plaintexts.message_in(
-            *place, before, text, at, told.language, told.translation, told.found, told.asked, told.form, told.media
-        )
-        return self.add(Part.MESSAGE, sealed)
-
-
 class FakeLine:
-    """`refuse` = the code with which the next acts are refused; `dropped` = they are dropped unanswered; `down` = handset texts fail;
-    `expired` = every token is too old; `asked` = how often an act's answer was asked for."""
+    """`refuse` = the code with which the next acts are refused; `dropped` = they are dropped unanswered; `waiting` = no act has its answer
+    yet; `down` = handset texts fail; `expired` = every token is too old; `asked` = how often an act's answer was asked for; `said` = every
+    act that says something, and what; `shares` = rows of a trustee; `config` = more of what the page is told; `page_rows` = how many rows
+    of the list go on one page."""
 
     def __init__(self, *, practice: bool = True) -> None:
         self.practice = practice
@@ -79,6 +48,15 @@ class FakeLine:
         self.delivery, self.delivery_recipient = age.generate()
         self.gate, self.gate_recipient = age.generate()
         self.release, self.release_recipient = age.generate()
+        self.seed, self.verify_key = signing.generate()
+        self.before: list[str] = []
+        self.said: list[tuple[str, dict[str, str]]] = []
+        self.shares: list[dict[str, object]] = []
+        self.pushes: dict[str, str] = {}
+        self.duty: dict[str, str] = {}
+        self.suspended: set[str] = set()
+        self.config: dict[str, object] = {}
+        self.page_rows = 100
         self.origin = ""
         self.challenges: dict[str, str] = {}
         self.tokens: dict[str, Reader] = {}
@@ -90,14 +68,28 @@ class FakeLine:
         self.dropped = False
         self.down = False
         self.expired = False
+        self.waiting = False
         self.polls = 0
         self.asked = 0
 
     # -- what a test puts in
 
-    def enrol(self, name: str, agency: str) -> Reader:
-        self.readers.append(new_reader(name, agency))
+    def enrol(self, name: str, agency: str, quiet: str = "") -> Reader:
+        self.readers.append(new_reader(name, agency, quiet))
         return self.readers[-1]
+
+    def rotate(self) -> None:
+        """New gate and delivery keys; the old ones open no more than what is in `unseal_act`."""
+        self.before = [self.gate, self.delivery]
+        self.gate, self.gate_recipient = age.generate()
+        self.delivery, self.delivery_recipient = age.generate()
+
+    def unseal_act(self, sealed: bytes) -> bytes:
+        """With today's keys alone."""
+        try:
+            return age.unseal(sealed, self.gate)
+        except age.OpenError:
+            return age.unseal(sealed, self.delivery)
 
     def open_case(self, reader: Reader, told: Sequence[Told], urgency: Urgency = Urgency.ASKS_HELP, *, contact: bool = True) -> FakeCase:
         made = self._grant(reader, case.new_case_key(random_id(), 1), told[0] if told else Told(""), urgency)
@@ -128,11 +120,14 @@ class FakeLine:
             language=told.language,
             translation="practice" if told.translation else "none",
             key_file_sha256="",
-            card=CARD,
+            card=reader.card_fingerprint,
             gate_recipient=self.gate_recipient,
             delivery_recipient=self.delivery_recipient,
+            own=reader.card.decode(),
+            line=self.verify_key,
         )
-        row = case.grant(key, case.ReaderKey(reader.key.person, reader.recipient, CARD), grant_id, self.release_recipient, stub)
+        card = case.ReaderKey(reader.key.person, reader.recipient, reader.card_fingerprint)
+        row = case.grant(key, card, grant_id, self.release_recipient, stub)
         made = FakeCase(key, reader, grant_id, row.key_file, age.unseal(row.stub, self.release))
         self.cases[grant_id] = made
         return made
@@ -154,6 +149,7 @@ class FakeLine:
             Route("/practice/people", self._people),
             Route("/desk/challenge", self._challenge, methods=["POST"]),
             Route("/desk/login", self._login, methods=["POST"]),
+            Route("/desk/epochs", self._epochs),
             Route("/desk/cases", self._cases),
             Route("/desk/cases/{case}", self._case),
             Route("/desk/acts", self._act, methods=["POST"]),
@@ -164,7 +160,16 @@ class FakeLine:
         return Starlette(routes=routes)
 
     async def _config(self, _: Request) -> Response:
-        return JSONResponse({"line": "Línea de prueba", "practice": self.practice, "poll_ms": 100})
+        return JSONResponse({"line": "Línea de prueba", "practice": self.practice, "poll_ms": 100, "later": {"unknown": 1}, **self.config})
+
+    async def _epochs(self, _: Request) -> Response:
+        rows = [self.announced(Purpose.GATE, self.gate_recipient), self.announced(Purpose.DELIVERY, self.delivery_recipient)]
+        return JSONResponse({"epochs": rows})
+
+    def announced(self, purpose: Purpose, recipient: str) -> dict[str, object]:
+        number = 2 if self.before else 1
+        signature = b64(signing.sign(self.seed, signing.Use.EPOCH, announcement(purpose, number, recipient)))
+        return {"purpose": purpose.value, "number": number, "recipient": recipient, "signature": signature}
 
     async def _people(self, request: Request) -> Response:
         if not self.practice or request.headers.get("authorization") != f"Practice {PRACTICE}":
@@ -187,7 +192,12 @@ class FakeLine:
         person = self.challenges.pop(said["challenge"], None)
         reader = next((r for r in self.readers if r.key.person == person == said["person"]), None)
         signature = base64.b64decode(sent["signature"])
-        if reader is None or said["origin"] != self.origin or not signing.verify(reader.verify_key, signing.Use.LOGIN, body, signature):
+        if (
+            reader is None
+            or person in self.suspended
+            or said["origin"] != self.origin
+            or not signing.verify(reader.verify_key, signing.Use.LOGIN, body, signature)
+        ):
             return JSONResponse({"error": "refused"}, 403)
         token = secrets.token_urlsafe(16)
         self.tokens[token] = reader
@@ -201,18 +211,10 @@ class FakeLine:
         reader = self._who(request)
         if reader is None:
             return JSONResponse({}, 401)
-        mine = [c for c in self.cases.values() if c.reader is reader]
-        rows = [
-            {
-                "grant": c.grant,
-                "case": c.key.case_id,
-                "epoch": c.key.epoch,
-                "state": c.state,
-                "stub": "" if c.state == "struck" else b64(c.stub),
-            }
-            for c in mine
-        ]
-        return JSONResponse({"cases": rows})
+        rows = [listed(c) for c in self.cases.values() if c.reader is reader and c.state != "gone"]
+        at = self.page_rows * (int(request.query_params.get("page", "1")) - 1)
+        shown = {"cases": rows[at : at + self.page_rows], "shares": self.shares if at == 0 else []}
+        return JSONResponse({**shown, "more": len(rows) > at + self.page_rows, "pad": "x" * 100})
 
     async def _case(self, request: Request) -> Response:
         reader = self._who(request)
@@ -234,34 +236,16 @@ class FakeLine:
         if reader is None:
             return JSONResponse({}, 401)
         act = await request.json()
-        self.acts.append(act["id"])
+        if act["kind"] != "me":
+            self.acts.append(act["id"])
         if act["id"] not in self.handouts and not self.dropped:
-            code, key_file = self._judge(reader, act)
-            done = {"open": "opened", "answer": "answered"}[act["kind"]]
-            plain = plaintexts.handout(act["id"], "refused" if code else done, code, key_file)
+            done = judge(self, reader, act)
+            plain = plaintexts.handout(act["id"], done.result, done.code, done.key_file, done.more)
             self.handouts[act["id"]] = age.seal(plain, reader.recipient)
         return JSONResponse({}, 202)
 
-    def _judge(self, reader: Reader, act: dict[str, str]) -> tuple[str, bytes | None]:
-        """(code of a refusal or "", key file sealed to the reader)."""
-        opening = act["kind"] == "open"
-        statement = age.unseal(base64.b64decode(act["sealed"]), self.gate if opening else self.delivery)
-        use = signing.Use.OPEN if opening else signing.Use.ANSWER
-        if not signing.verify(reader.verify_key, use, statement, base64.b64decode(act["signature"])):
-            return "bad_signature", None
-        if self.refuse:
-            return self.refuse, None
-        mine = [c for c in self.cases.values() if c.key.case_id == act["case"] and c.reader is reader and c.state != "struck"]
-        if not opening:
-            return self._take(max(mine, key=lambda c: c.key.epoch), statement), None
-        said = json.loads(statement)
-        named = [c for c in mine if hashlib.sha256(c.key_file).hexdigest() == said["sha256"]]
-        if len(named) != 1 or said["card"] != CARD or said["case"] != act["case"]:
-            return "not_yours", None
-        named[0].state = "open"
-        return "", age.unseal(named[0].key_file, self.release)
-
-    def _take(self, found: FakeCase, statement: bytes) -> str:
+    def take(self, found: FakeCase, statement: bytes) -> str:
+        """An answer goes out, or the code of a refusal."""
         answer = plaintexts.read_answer(statement)
         newest = [e.sha256 for e in found.envelopes if e.part is Part.CONTACT][-1]
         if answer.contact != newest or answer.epoch != found.key.epoch or answer.sequence != len(found.answers) + 1:
@@ -274,7 +258,9 @@ class FakeLine:
 
     async def _handout(self, request: Request) -> Response:
         sealed = self.handouts.get(request.path_params["id"])
-        self.asked += 1
+        self.asked += request.path_params["id"] in self.acts
+        if self.waiting:
+            return JSONResponse({}, 202)
         return JSONResponse({"sealed": b64(sealed)}) if sealed else JSONResponse({"error": "no such act"}, 410)
 
     async def _message(self, request: Request) -> Response:

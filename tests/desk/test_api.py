@@ -50,6 +50,7 @@ class Served:
     client: httpx.AsyncClient
     database: Database
     clock: SetClock
+    desk: Desk
 
     async def enrol(self, status: str = "active") -> Somebody:
         seed, verify_key = signing.generate()
@@ -79,10 +80,10 @@ class Served:
 async def serving(database: Database, clock: SetClock) -> AsyncIterator[Served]:
     reads = DeskReads(database, clock)
     access = Access(reads, frozenset({ORIGIN}), clock.now_ms)
-    desk = Desk(reads, access, desk_page(), Shown("Tip line", practice=False, poll_ms=60_000))
+    desk = Desk(reads, access, desk_page(), Shown("Tip line", practice=False, poll_ms=60_000, looks=lambda now: [now + 60_000]))
     transport = httpx.ASGITransport(application(desk.routes(), ["line.example.org"]))
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-        yield Served(client, database, clock)
+        yield Served(client, database, clock, desk)
 
 
 def b64(raw: bytes) -> str:
@@ -104,7 +105,8 @@ async def test_the_page_comes_with_its_policy_and_no_cookie(database: Database, 
         page, config = await desk.client.get("/desk"), await desk.client.get("/desk/config")
     assert "require-trusted-types-for 'script'" in page.headers["content-security-policy"]
     assert "set-cookie" not in page.headers
-    assert config.json() == {"line": "Tip line", "practice": False, "poll_ms": 60_000}
+    looks = {"poll_ms": 60_000, "list_every_ms": 1_800_000, "list_at": [clock.now + 60_000]}
+    assert config.json() == {"line": "Tip line", "practice": False, "notices": False, **looks}
 
 
 @pytest.mark.claim("T22")
@@ -230,7 +232,8 @@ async def test_somebody_elses_case_act_and_handout_are_as_if_they_were_not(datab
         case = await desk.offered(ana)
         hers, his = await desk.enter(ana), await desk.enter(bela)
         assert [row["case"] for row in (await desk.client.get("/desk/cases", headers=hers)).json()["cases"]] == [case.case_id]
-        assert (await desk.client.get("/desk/cases", headers=his)).json() == {"cases": []}
+        listed = (await desk.client.get("/desk/cases", headers=his)).json()
+        assert (listed["cases"], listed["shares"]) == ([], [])
         await leave_handout(database, ana.id, act := an_id())
         for path in ("/desk/cases/{}", "/desk/acts/{}"):
             real, none = (case.case_id if "cases" in path else act), an_id()
@@ -300,7 +303,7 @@ async def test_an_act_is_taken_down_once_and_what_is_none_is_refused(database: D
         act = an_act(case.case_id)
         assert [await posted(act), await posted(act)] == [202, 202]
         assert await count(database, tables.act) == 1
-        for wrong in ({"id": "x"}, {"case": 5}, {"kind": "close"}, {"signature": b64(b"short")}, {"signature": "*"}, {"sealed": None}):
+        for wrong in ({"id": "x"}, {"case": 5}, {"kind": "steal"}, {"signature": b64(b"short")}, {"signature": "*"}, {"sealed": None}):
             assert await posted({**an_act(case.case_id), **wrong}) == 400
         assert await posted([]) == 400
         assert await posted({**an_act(case.case_id), "sealed": b64(secrets.token_bytes(LARGEST_BODY))}) == 400

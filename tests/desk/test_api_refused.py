@@ -21,7 +21,7 @@ from tests.storage.rows import an_id, count
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 OPEN = [("GET", "/desk"), ("GET", "/desk/config"), ("POST", "/desk/challenge"), ("POST", "/desk/login")]
-GUARDED = [("GET", "/desk/cases"), ("GET", "/desk/cases/{}"), ("POST", "/desk/acts"), ("GET", "/desk/acts/{}")]
+GUARDED = [("GET", "/desk/cases"), ("GET", "/desk/epochs"), ("GET", "/desk/cases/{}"), ("POST", "/desk/acts"), ("GET", "/desk/acts/{}")]
 
 
 async def send_login(desk: Served, who: Somebody, body: bytes, use: Use = Use.LOGIN) -> int:
@@ -55,7 +55,7 @@ async def test_no_route_sets_a_cookie_or_may_be_kept_by_a_cache(database: Databa
             answer = await desk.client.request(method, path.format(case.case_id), headers=session, json=said)
             assert answer.status_code in {200, 202}, path
             assert "set-cookie" not in answer.headers, path
-            assert answer.headers["cache-control"] == "no-store", path
+            assert answer.headers["cache-control"].startswith("no-store"), path
         assert not desk.client.cookies
 
 

@@ -40,7 +40,7 @@ def test_a_stranger_s_key_is_not_let_in(page: Page, line: FakeLine, ana: Reader)
     line.readers.remove(ana)
     try:
         page.click(f"[data-person='{ana.key.person}']")
-        expect(page.locator("#status")).to_contain_text("does not let this key in", timeout=20_000)
+        expect(page.locator("#status")).to_contain_text("does not open for this key now", timeout=20_000)
     finally:
         line.readers.insert(0, ana)
 

@@ -14,14 +14,14 @@ import pytest
 
 from sealing import age, custody, passphrase, plaintexts, signing
 from sealing.rows import Envelope
-from tests.desk.fake import CARD, FakeCase, FakeLine, b64
+from tests.desk.cases import FakeCase
+from tests.desk.fake import FakeLine, b64
 from tests.desk.tips import Told, new_reader, random_id, spanish_tip
 
 RUNNER = """
 import { createInterface } from "node:readline";
-import * as bytes from "./bytes.js";
-import * as open from "./open.js";
-import * as words from "./words.js";
+const parts = ["bytes", "open", "words", "statements", "epochs", "ties", "times", "duty", "keymaking"];
+const known = Object.assign({}, ...(await Promise.all(parts.map((part) => import(`./${part}.js`)))));
 const revive = (v) => {
   if (v === null || typeof v !== "object") return v;
   if (v.$bytes !== undefined) return new Uint8Array(Buffer.from(v.$bytes, "base64"));
@@ -33,7 +33,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { call, args } = JSON.parse(line);
   let told;
   try {
-    told = { value: await { ...bytes, ...open, ...words }[call](...args.map(revive)) };
+    told = { value: await known[call](...args.map(revive)) };
   } catch (error) {
     told = { error: error.code ?? String(error) };
   }
@@ -176,7 +176,9 @@ def test_open_request_is_the_custody_entry_that_the_worker_logs(js: Js, line: Fa
     assert signing.verify(opened.reader.verify_key, signing.Use.OPEN, statement, signature)
     entry = custody.parse_body(statement)
     key_file_sha256 = str(stub_of(js, opened)["key_file_sha256"])
-    assert entry == custody.Entry(now // 3_600_000, custody.EntryKind.OPEN, opened.key.case_id, key_file_sha256, CARD)
+    assert entry == custody.Entry(
+        now // 3_600_000, custody.EntryKind.OPEN, opened.key.case_id, key_file_sha256, opened.reader.card_fingerprint
+    )
     assert entry.body() == statement
     assert custody.holds(custody.leaf(statement, opened.reader.verify_key, signature), opened.reader.verify_key)
 

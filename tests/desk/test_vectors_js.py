@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sealing import age, signing
-from tests.desk.test_open_js import Js, js, obj, raw
+from tests.desk.test_open_js import Js, JsError, js, obj, raw
 from tests.sealing.vectors import ACT, CASE, FILE, GRANT, WORDS
 
 __all__ = ["js"]
@@ -49,6 +49,34 @@ def test_a_persons_file_opens(js: Js) -> None:
 def test_signatures_are_the_same(js: Js, use: str) -> None:
     signature = obj(js("sign", raw(base64.b64decode(VECTORS["seed"])), use, raw(WORDS.encode())))
     assert signature["$bytes"] == VECTORS["derived"][f"signature {use}"]
+
+
+def test_the_browser_makes_the_entry_that_the_vector_holds(js: Js) -> None:
+    """The bytes of an act are signed as they stand: whoever writes them differently is refused."""
+    entry = json.loads(base64.b64decode(VECTORS["exact"]["act"]))
+    stub = {
+        "case": CASE,
+        "key_file_sha256": entry["sha256"],
+        "card": entry["card"],
+        "gate_recipient": age.recipient_of(VECTORS["identity"]),
+    }
+    key = {"person": ACT, "identity": VECTORS["identity"], "seed": raw(base64.b64decode(VECTORS["seed"]))}
+    made = obj(js("openAct", key, stub, GRANT, entry["hour"] * 3_600_000 + 1))
+    sealed, signature = (base64.b64decode(str(made[name])) for name in ("sealed", "signature"))
+    body = age.unseal(sealed, VECTORS["identity"])
+    assert body == base64.b64decode(VECTORS["exact"]["act"])
+    assert signing.verify(VECTORS["derived"]["public key"], signing.Use.OPEN, body, signature)
+
+
+def test_the_browser_puts_a_case_key_together_from_shares(js: Js) -> None:
+    bundle = raw(base64.b64decode(VECTORS["escrow"]["bundle"]))
+    assert js("openKeyFile", bundle, VECTORS["identity"], CASE, 1) == VECTORS["escrow"]["identity"]
+    with pytest.raises(JsError):
+        js("openKeyFile", bundle, VECTORS["identity"], CASE, 2)
+
+
+def test_the_browser_names_a_card_by_the_same_fingerprint(js: Js) -> None:
+    assert js("digest", raw(base64.b64decode(VECTORS["exact"]["key card"]))) == VECTORS["derived"]["key card fingerprint"]
 
 
 def test_the_padme_table_is_the_same(js: Js) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
+from routing.cards import card_bytes, fingerprint
+from routing.people import Card, Kin, Role
 from sealing import age, passphrase, signing
 from triage.language import Translation
 from triage.sensitive import Sensitive
@@ -20,13 +23,14 @@ def random_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A made-up investigator: private halves, public halves, and his passphrase file."""
+    """A made-up investigator: private halves, public halves, key card, and his passphrase file."""
 
     key: passphrase.PersonKey
     name: str
     agency: str
     spoken: str
     file: str
+    card: bytes
 
     @property
     def recipient(self) -> str:
@@ -36,11 +40,41 @@ class Reader:
     def verify_key(self) -> str:
         return signing.public_of(self.key.sign_seed)
 
+    @property
+    def card_fingerprint(self) -> str:
+        return fingerprint(self.card)
 
-def new_reader(name: str, agency: str) -> Reader:
-    key = passphrase.PersonKey(random_id(), age.generate()[0], signing.generate()[0])
+
+def new_reader(name: str, agency: str, quiet: str = "") -> Reader:
+    key = passphrase.PersonKey(random_id(), age.generate()[0], signing.generate()[0], quiet)
     spoken = "three quiet otters"
-    return Reader(key, name, agency, spoken, passphrase.lock(key, spoken, os.urandom(48)))
+    return Reader(key, name, agency, spoken, passphrase.lock(key, spoken, os.urandom(48)), card_bytes(card_of(key, name)))
+
+
+def card_of(key: passphrase.PersonKey, name: str) -> Card:
+    return Card(
+        person=key.person,
+        name=name,
+        spellings=(),
+        age_recipient=age.recipient_of(key.identity),
+        verify_key=signing.public_of(key.sign_seed),
+        role=Role.HANDLER,
+        agency="harbour-trust",
+        past_agencies=(),
+        home="puerto-alondra",
+        posting="villa-maravel",
+        past_postings=("penalta", "santa-brisa"),
+        kin=(Kin("Rosa Práctica", "rio-quieto", "police-ln"), Kin("أمل", None, None)),
+        conflicts=("Ferry Lines of the Calm Sea",),
+        languages=("en", "es"),
+        child_clearance=False,
+        capacity=4,
+        founder=False,
+        sequence=3,
+        issued=datetime(2026, 11, 1, 8, tzinfo=UTC),
+        expires=date(2027, 11, 1),
+        practice=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
