@@ -9,32 +9,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from handlers.parts import worker_leaf
+from handlers.thread import silent_mark
 from sealing import signing
 from sealing.custody import ACTOR_USE, Entry, EntryError, EntryKind, holds, read_leaf
-from sealing.keyring import WorkerKeys
-from sealing.rows import HOUR_MS
+from sealing.keyring import WorkerKeys, announced
+from sealing.rows import HOUR_MS, Purpose, TaskKind, ThreadRow
 from storage import holding, tables
 from storage.archive import Archive, BackupError, reading, writing
 from storage.backup import dump, load
 from storage.engine import Database
+from storage.epochs import EpochMismatch, known, record
 from storage.holding import Outgoing
 from storage.store import SqlTx
 from storage.transaction import Transaction
 
 PAGE = 500
+OTHERS = "The backup belongs to other secrets: bring those back first."
+LASTING = (Purpose.RELEASE, Purpose.GATE, Purpose.ROSTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a backup holds, for the operator. `unchecked` = openings signed by keys that no card of today has."""
+    """What a backup holds, for the operator. `unchecked` = openings signed by keys that no card of today has; `lost` = waiting messages
+    under intake keys that are destroyed: nobody can ever open them."""
 
     cases: int
     waiting: int
     entries: int
     unchecked: int = 0
+    lost: int = 0
 
 
 async def make_backup(database: Database, file: Path) -> Contents:
@@ -89,23 +95,32 @@ async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int)
             await load(transaction, archive)
             await _same_secrets(transaction, keys)
             unchecked = await _check_log(transaction, keys)
+            lost = await drop_unreadable(transaction, keys)
             await holding.hold(transaction, now_ms)
             entry = Entry(now_ms // HOUR_MS, EntryKind.RESTORE, "", archive.sha256, "")
             await SqlTx(transaction).log(worker_leaf(keys, entry))
         await database.compact()
         found = _contents(archive)
-        return Contents(found.cases, found.waiting, found.entries, unchecked)
+        return Contents(found.cases, found.waiting, found.entries, unchecked, lost)
 
 
 async def _same_secrets(transaction: Transaction, keys: WorkerKeys) -> None:
-    """Every epoch that both know has one key, and each purpose has one that both know."""
-    column = tables.epoch.c
-    rows = (await transaction.run(select(column.purpose, column.number, column.recipient))).all()
-    theirs = {(purpose, number): recipient for purpose, number, recipient in rows}
-    ours = {(row.purpose, row.number): row.recipient for row in keys.public_epochs()}
-    shared = theirs.keys() & ours.keys()
-    if any(theirs[epoch] != ours[epoch] for epoch in shared) or {purpose for purpose, _ in shared} != set(keys.epochs):
-        raise BackupError("The backup belongs to other secrets: bring those back first.")
+    """Every epoch of the backup is one that we hold, or that our custody key announced, and what its cases need is not destroyed."""
+    custody = signing.public_of(keys.custody_seed)
+    rows, ours = await known(transaction), {(row.purpose, row.number): row.recipient for row in keys.public_epochs()}
+    for row in rows:
+        held = ours.get((row.purpose, row.number))
+        if held != row.recipient and (held is not None or (row.signature and not announced(row, custody))):
+            raise BackupError(OTHERS)
+    if not any(announced(row, custody) or (row.purpose, row.number) in ours for row in rows):
+        raise BackupError(OTHERS)
+    try:
+        await record(transaction, keys.public_epochs(), custody=custody)
+    except EpochMismatch:
+        raise BackupError("The backup is newer than these secrets: bring back those of its time.") from None
+    for purpose in LASTING:
+        if max((row.number for row in rows if row.purpose is purpose), default=0) not in keys.epochs[purpose]:
+            raise BackupError("The backup is too old: keys that its cases need are destroyed, as they should be.")
 
 
 async def _check_log(transaction: Transaction, keys: WorkerKeys) -> int:
@@ -140,6 +155,21 @@ async def _leaves(transaction: Transaction, start: int) -> Sequence[tuple[int, b
     column = tables.custody.c
     page = select(column.seq, column.leaf).where(column.seq >= start).order_by(column.seq).limit(PAGE)
     return [(seq, leaf) for seq, leaf in await transaction.run(page)]
+
+
+async def drop_unreadable(transaction: Transaction, keys: WorkerKeys) -> int:
+    """What a backup brings back under intake keys that are destroyed. Waiting messages go, and how many is told. A conversation of which
+    nothing is known any more is silent: its source may have asked for that. He is heard all the same."""
+    held, inbound, thread = tuple(keys.epochs[Purpose.INTAKE]), tables.inbound.c, tables.thread.c
+    gone = list((await transaction.run(delete(tables.inbound).where(inbound.epoch.not_in(held)).returning(inbound.id))).scalars())
+    for start in range(0, len(gone), PAGE):
+        column, some = tables.task.c, gone[start : start + PAGE]
+        await transaction.run(delete(tables.task).where(column.kind == TaskKind.CONVERSE, column.ref.in_(some)))
+    for row in await transaction.all(tables.thread, ThreadRow, thread.epoch.not_in(held)):
+        silent = silent_mark(keys, row.tag)
+        new = {"epoch": silent.epoch, "sealed": silent.sealed, "version": row.version + 1}
+        await transaction.run(update(tables.thread).where(thread.tag == row.tag).values(new))
+    return len(gone)
 
 
 def _read(leaf: bytes) -> tuple[Entry, bytes, str, bytes]:

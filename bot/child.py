@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -19,6 +20,7 @@ import uvicorn
 from bot import wiring
 from bot.handover import Role, from_child
 from bot.logs import Event, cut_off, event, fault_of, watch
+from bot.rotating import rotate
 from bot.settings import Settings
 from bot.wiring import PracticeToken
 from sealing.rows import StorageDown
@@ -30,6 +32,7 @@ BEAT_S = 5.0
 STOP_S = 10.0
 """How long an orphan may take to stop of itself."""
 SWEEP_S = 60.0
+REVIEW_S = 3600.0
 HELD_S = 5.0
 
 
@@ -68,6 +71,7 @@ async def web(settings: Settings, database: Database, practice: PracticeToken | 
         made.app, "127.0.0.1", settings.port, log_config=None, access_log=False, server_header=False, lifespan="off", proxy_headers=False
     )
     server = uvicorn.Server(config)
+    await made.recipients.look()  # before the first message
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(run()) for run in made.beside]
         await server.serve()
@@ -84,18 +88,21 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await made.store.record_epochs(made.keys.public_epochs())
+        await made.rotation.announce(made.clock.now_ms())
         await made.store.retry_held(made.clock.now_ms())
         if settings.database_url.reveal().startswith("sqlite"):
             await made.queue.drop_leases()  # one box, one worker: what a dead one had in hand is free at once
         if await made.translator.start() == "open":
             event(Event.NETWORK_OPEN)
+        _put_off(await made.watching.beat())  # before anything that was due meanwhile runs
         event(Event.READY, role=Role.WORKER)
         async with asyncio.TaskGroup() as group:
             group.create_task(made.queue.run({kind: do for kind, do in made.handlers.items() if kind not in OUTGOING}, stop))
             group.create_task(_send(made, database, stop))
             group.create_task(_beat(made, stop))
             group.create_task(_sweep(made, stop))
+            group.create_task(_review(made, stop))
+            group.create_task(rotate(made.rotation, made.clock.now_ms, stop, partial(_pause, stop)))
     finally:
         await made.translator.close()
         for sender in made.senders.values():
@@ -122,10 +129,25 @@ async def _beat(made: wiring.Worker, stop: asyncio.Event) -> None:
     """/readyz of the web process looks at this."""
     while not stop.is_set():
         try:
-            await made.reads.beat(Role.WORKER.value, made.clock.now_ms())
+            _put_off(await made.watching.beat())
         except StorageDown:
             event(Event.STORAGE_DOWN)
         await _pause(stop, BEAT_S)
+
+
+def _put_off(gap_ms: int) -> None:
+    if gap_ms:
+        event(Event.PUT_OFF, seconds=gap_ms // 1000)
+
+
+async def _review(made: wiring.Worker, stop: asyncio.Event) -> None:
+    """Cards and suspensions end by themselves."""
+    while not stop.is_set():
+        try:
+            await made.watching.review_all()
+        except StorageDown:
+            event(Event.STORAGE_DOWN)
+        await _pause(stop, REVIEW_S)
 
 
 async def _sweep(made: wiring.Worker, stop: asyncio.Event) -> None:

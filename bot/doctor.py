@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot import wiring
 from bot.countries import load_countries, of_number
 from bot.doctor_channels import from_outside
 from bot.doctor_line import from_inside, languages, no_database
 from bot.finding import Finding, Verdict, look, mend, ok, unknown
+from bot.keyrings import secrets_of, web_keys, worker_keys
 from bot.settings import OTHERS, Settings
-from sealing.keyring import KeyringError, load_web, load_worker
+from sealing.keyring import KeyringError
 
 MB = 1_000_000
 LEAST_FREE = 500 * MB
@@ -49,15 +49,15 @@ def on_disk(settings: Settings) -> Iterator[Finding]:
         yield mend("home", "TIPLINE_HOME does not exist yet: start the line once.")
         return
     yield _room(shutil.disk_usage(settings.home).free)
-    folder = settings.home / wiring.SECRETS
+    folder = secrets_of(settings)
     if not folder.is_dir():
         yield mend("secrets", "There are no secrets: start the line once, or bring back those of the database.")
         return
     if any(path.lstat().st_mode & OTHERS or stat.S_ISLNK(path.lstat().st_mode) for path in [folder, *folder.rglob("*")]):
         yield mend("secrets", "Other users of this machine can read secrets, or one is a link: chmod -R go= on the secrets folder.")
     try:
-        load_web(folder / "web")
-        load_worker(folder / "worker")
+        web_keys(settings)
+        worker_keys(settings)
     except KeyringError as fault:  # one sentence, without a value
         yield mend("secrets", f"They cannot be used: {fault}.")
     else:

@@ -9,15 +9,17 @@ from pathlib import Path
 
 from bot import wiring
 from bot.atlas import AtlasFileError, load_atlas
-from bot.files import VettersError, load_vetters
+from bot.files import VettersError, pinned_vetters
 from bot.finding import Finding, look, mend, ok
+from bot.keyrings import worker_keys
+from bot.recovery import stale
 from bot.settings import Settings
 from handlers.facts import offices
 from handlers.roster import Member, members
 from routing.draw import DEFAULT, choose
 from routing.exclusion import VETTING_DAYS
 from routing.people import AtlasError, Flag, Region, RegionKind, Role, Roster, TipFacts
-from sealing.keyring import KeyringError, load_worker
+from sealing.keyring import KeyringError, WorkerKeys
 from sealing.rows import StorageDown
 from storage.counting import tally
 from storage.engine import Database, open_database
@@ -83,6 +85,10 @@ def waiting(counts: Mapping[str, int]) -> Iterator[Finding]:
         stuck.append(look("queue", f"{n} tip(s) are held, as nobody may read them: enlarge the roster."))
     if n := counts["sendings_unknown"]:
         stuck.append(look("queue", f"{n} text(s) may have left or not, and are not sent again."))
+    if n := counts["cases_asked"]:
+        stuck.append(look("trustees", f"{n} case(s) wait for trustees: each runs tipline trustee approve on his own device."))
+    if n := counts["letters"]:
+        stuck.append(look("vetters", f"{n} letter(s) wait for vetters: tipline vetters letters --key VETTER.key"))
     yield from stuck or [ok("queue", "Nothing is stuck.")]
 
 
@@ -91,29 +97,54 @@ async def _roster(settings: Settings, database: Database, now: datetime) -> list
         return [mend("roster", "TIPLINE_REGIONS and TIPLINE_VETTERS are not set: nobody can be kept from a case.")]
     try:
         atlas = load_atlas(settings.regions)
-        vetters = load_vetters(settings.vetters, practice=settings.practice)
-        keys = load_worker(settings.home / wiring.SECRETS / "worker")
+        vetters = pinned_vetters(settings, settings.vetters)
+        keys = worker_keys(settings)
     except (AtlasFileError, AtlasError, VettersError, KeyringError) as fault:  # their messages are one sentence without a value
         return [mend("roster", f"It cannot be read: {fault}.")]
     async with SqlStore(database).begin() as tx:
         rows = len(await tx.people())
-        found = await members(tx, keys, vetters)
+        found = await members(tx, keys, vetters, int(now.timestamp()) // 3600)
     lost = rows - len(found)
-    broken = [mend("roster", f"{lost} card(s) do not hold: are their vetters still in the file?")] if lost else []
-    return [*broken, *people(found, now), *coverage(Roster(tuple(m.person for m in found), atlas), now)]
+    broken = [mend("roster", f"{lost} card(s) do not hold: are their vetters still in the file? See: tipline roster list")] if lost else []
+    if settings.vetters_root is None and not settings.practice:
+        broken.append(look("roster", "TIPLINE_VETTERS_ROOT is not set: whoever changes the vetters' file chooses who vets."))
+    broken.append(_recovery(settings, keys))
+    escrow = trustees(found, settings.trustees_needed)
+    return [*broken, *people(found, now), escrow, *coverage(Roster(tuple(m.person for m in found), atlas), now)]
+
+
+def _recovery(settings: Settings, keys: WorkerKeys) -> Finding:
+    try:
+        warning = stale(settings, keys)
+    except KeyringError as fault:
+        return mend("recovery", f"It cannot be told: {fault}.")
+    return ok("recovery", "The recovery file holds the newest keys.") if warning is None else look("recovery", warning)
 
 
 def people(found: tuple[Member, ...], now: datetime) -> Iterator[Finding]:
     """Who there is, and whose cards run out."""
     active = [member.card for member in found if member.person.active]
     handlers = [card for card in active if card.role is Role.HANDLER]
-    text = f"{len(handlers)} active handler(s) and {len(active) - len(handlers)} lead(s) of {len({c.agency for c in active})} agencies."
+    leads = sum(card.role is Role.LEAD for card in active)
+    text = f"{len(handlers)} active handler(s) and {leads} lead(s) of {len({card.agency for card in active})} agencies."
     yield ok("roster", text) if handlers else mend("roster", "Nobody is enrolled who reads: tipline roster load.")
     ends = [min(card.expires, (card.issued + timedelta(days=VETTING_DAYS)).date()) for card in active]
     if past := sum(end < now.date() for end in ends):
         yield mend("roster", f"{past} card(s) have run out: renew them.")
     if soon := sum(now.date() <= end < (now + SOON).date() for end in ends):
         yield look("roster", f"{soon} card(s) run out within {SOON.days} days: renew them.")
+
+
+def trustees(found: tuple[Member, ...], needed: int) -> Finding:
+    """Whether a case whose readers have all left could be read again."""
+    there = sum(member.person.active and member.card.role is Role.TRUSTEE for member in found)
+    if there == 0:
+        return look("trustees", "Nobody: a case that all its readers have left is lost. Enrol trustees (docs/OPERATING.md).")
+    if there < needed:
+        return mend("trustees", f"{there} where {needed} are needed: a case that all its readers have left is lost.")
+    if there == needed:
+        return look("trustees", f"{there}, all of whom are needed: one who is excluded from a case, or away, and it is lost.")
+    return ok("trustees", f"{there}, of whom {needed} are needed.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ neither sign nor read."""
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from handlers.enrolment import Enrolment, NotPut, Put, RosterMoved
+from handlers.letters import Letters
 from handlers.parts import worker_leaf
-from handlers.roster import ACTIVE, CardRefused, Vetters, judge, read_member
+from handlers.roster import CardRefused, Vetters, judge, read_book
 from routing.cards import CardError, card_bytes, parse_card
 from routing.people import Atlas, Card, Kin, Role
 from sealing import age, signing
@@ -20,11 +23,12 @@ from sealing.card import SignedCard, SignedCardError, parse_signed_card
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.passphrase import PersonKey, lock, unlock
-from sealing.rows import PersonRow, Purpose
 from storage.store import SqlStore
 
 VETTED_DAYS = 365
 SHORTEST_PASSPHRASE = 12
+SHORTEST_QUIET, LONGEST_QUIET = 4, 64
+INVITED = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 class EnrolError(Exception):
@@ -40,17 +44,40 @@ class Public:
     verify: str
 
 
-def make_key(passphrase: str) -> tuple[str, Public]:
-    """(armoured passphrase file, public halves). Raises EnrolError."""
+def make_key(passphrase: str, person: str | None = None, quiet: str = "") -> tuple[str, Public]:
+    """(armoured passphrase file, public halves). `person`: the id of an invitation. Raises EnrolError."""
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise EnrolError(f"The passphrase needs at least {SHORTEST_PASSPHRASE} characters; four random words are good.")
-    return new_key(secrets.token_hex(16), passphrase)
+    if quiet and not (SHORTEST_QUIET <= len(quiet) <= LONGEST_QUIET and quiet.isprintable() and quiet.casefold() != passphrase.casefold()):
+        raise EnrolError("The quiet word needs 4 to 64 characters in one line, and is not the passphrase.")
+    return new_key(secrets.token_hex(16) if person is None else person, passphrase, quiet)
 
 
-def new_key(person: str, passphrase: str) -> tuple[str, Public]:
+def new_key(person: str, passphrase: str, quiet: str = "") -> tuple[str, Public]:
     identity, recipient = age.generate()
     seed, verify = signing.generate()
-    return lock(PersonKey(person, identity, seed), passphrase, secrets.token_bytes(48)), Public(person, recipient, verify)
+    return lock(PersonKey(person, identity, seed, quiet), passphrase, secrets.token_bytes(48)), Public(person, recipient, verify)
+
+
+def invitation() -> str:
+    """What an invited person is given: an id that nobody else has, and what to do with it."""
+    return (
+        f"Tipline invitation\n\nperson: {secrets.token_hex(16)}\n\n"
+        'Make your key on your own device, where nobody watches: at the line\'s desk under "I was invited", or with\n'
+        "  tipline keygen NAME --invite THIS-FILE\n"
+        "Keep NAME.key and its passphrase to yourself. Hand NAME.pub.json to the vetters, in person if you can.\n"
+    )
+
+
+def invited(file: Path) -> str:
+    """The person id in an invitation. Raises EnrolError."""
+    try:
+        found = set(INVITED.findall(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        found = set()
+    if len(found) != 1:
+        raise EnrolError("The invitation is not one that `tipline roster invite` wrote.")
+    return str(found.pop())
 
 
 def read_public(file: Path) -> Public:
@@ -113,11 +140,9 @@ def read_signed(file: Path) -> SignedCard:
 
 def sign(signed: SignedCard, key_file: str, passphrase: str) -> SignedCard:
     """Adds one vetter's signature. Raises EnrolError for the holder himself or a wrong passphrase."""
+    key = unlocked(key_file, passphrase)
     try:
-        key = unlock(key_file, passphrase)
         card = parse_card(signed.card)
-    except age.OpenError:
-        raise EnrolError("Wrong passphrase, or not a key file.") from None
     except CardError:
         raise EnrolError("This is not a key card.") from None
     if signing.public_of(key.sign_seed) == card.verify_key:
@@ -125,27 +150,82 @@ def sign(signed: SignedCard, key_file: str, passphrase: str) -> SignedCard:
     return signed.signed_by(key.sign_seed)
 
 
+def unlocked(key_file: str, passphrase: str) -> PersonKey:
+    """Raises EnrolError."""
+    try:
+        return unlock(key_file, passphrase)
+    except age.OpenError:
+        raise EnrolError("Wrong passphrase, or not a key file.") from None
+
+
 async def enrol(
     signed: SignedCard, store: SqlStore, keys: WorkerKeys, vetters: Vetters, atlas: Atlas, now: datetime, *, practice: bool
-) -> None:
-    """Stores one card, sealed to the roster key, with a custody entry. Raises EnrolError and changes nothing."""
+) -> int | None:
+    """Stores one card, sealed to the roster key, with its custody entry. Returns the hour from which it counts, where that is not at once.
+    Raises EnrolError and changes nothing."""
     try:
         member = judge(signed, vetters)
     except CardRefused as refused:
         raise EnrolError(f"Refused: {refused}.") from None
-    card = member.card
-    _check(card, atlas, now, practice=practice)
-    _, sealed = keys.seal(Purpose.ROSTER, signed.to_bytes())
+    _check(member.card, atlas, now, practice=practice)
+    enrolment = enrolment_at(now, keys, vetters)
+    put: Put | NotPut
+    try:
+        async with store.begin() as tx:
+            put = await enrolment.put(tx, signed, member, int(now.timestamp()) // 3600)
+    except RosterMoved:
+        put = NotPut.MOVED
+    if isinstance(put, NotPut):
+        raise EnrolError(NOT_PUT[put])
+    if put.replaced is not None:
+        vetters.log.dead.replace([put.replaced])
+    return put.at
+
+
+def enrolment_at(now: datetime, keys: WorkerKeys, vetters: Vetters) -> Enrolment:
+    return Enrolment(keys, vetters, Letters(vetters, _Moment(int(now.timestamp() * 1000)), _Chance()))
+
+
+async def take_lists(store: SqlStore, keys: WorkerKeys, vetters: Vetters, hour: int) -> None:
+    """An entry for each list of vetters that the log does not have. Raises EnrolError where the log, or what the line remembers, has one
+    that the chain has not: then the lists on disk are older than those that the line has followed."""
+    added = list[bytes]()
     async with store.begin() as tx:
-        stored = await tx.person(card.person)
-        held = None if stored is None else read_member(stored, keys, vetters)
-        if stored is not None and (held is None or held.card.sequence >= card.sequence):
-            raise EnrolError("Refused: a card with this or a higher sequence number is enrolled; a new card needs the next number.")
-        row = PersonRow(card.person, ACTIVE, 0 if stored is None else stored.version, card.verify_key, sealed, None)
-        if not await tx.save_person(row):
-            raise EnrolError("The roster changed meanwhile; load the card again.")
-        hour = int(now.timestamp()) // 3600
-        await tx.log(worker_leaf(keys, Entry(hour, EntryKind.CARD, "", member.card_fingerprint, member.card_fingerprint)))
+        taken = (await read_book(tx, keys, vetters)).vetter_lists()
+        if not set(taken) <= set(vetters.lists[1:]):
+            raise EnrolError("TIPLINE_VETTERS lacks a list of vetters that this line has followed: bring back the newest ones.")
+        for named in vetters.lists[1:]:
+            if named not in taken:
+                added.append(worker_leaf(keys, Entry(hour, EntryKind.VETTERS, "", named, "")))
+                await tx.log(added[-1])
+    for leaf in added:
+        vetters.log.dead.add_leaf(leaf)
+
+
+NOT_PUT = {
+    NotPut.ENROLLED: "Refused: this card is enrolled already; a new card needs the next number.",
+    NotPut.NUMBER: "Refused: a card with this or a higher sequence number is enrolled; a new card needs the next number.",
+    NotPut.ANNOUNCED: "Refused: this card is announced already, and counts a week after that.",
+    NotPut.DEAD: "Refused: this card was revoked, or another took its place.",
+    NotPut.MOVED: "The roster changed meanwhile; load the card again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """handlers.ports.Clock of one command."""
+
+    at: int
+
+    def now_ms(self) -> int:
+        return self.at
+
+
+class _Chance:
+    """handlers.ports.Entropy."""
+
+    def draw(self, n: int) -> bytes:
+        return secrets.token_bytes(n)
 
 
 def _check(card: Card, atlas: Atlas, now: datetime, *, practice: bool) -> None:

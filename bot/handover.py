@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.channels import channels_of, told_of
+from bot.notice_settings import notices_of, notices_told
 from bot.settings import Mode, Settings
 from handlers.slots import Slots
 from triage.sensitive import Sensitive
@@ -39,16 +40,21 @@ def to_child(settings: Settings, role: Role) -> dict[str, object]:
         "port": settings.port,
         "public_url": settings.public_url,
         "channels": told_of(settings.channels, web=role is Role.WEB),
+        "notices": notices_told(settings.notices, web=role is Role.WEB),
         "metrics_port": settings.metrics_port,
+        "credentials": _text(settings.credentials),
         "languages": list(settings.languages),
         "slots": str(settings.slots),
         "silence_s": settings.silence_s,
+        "purge_days": settings.purge_days,
+        "trustees_needed": settings.trustees_needed,
         "line": settings.line,
     }
     if role is Role.WORKER:
         told["language_packs"] = _text(settings.language_packs)
         told["regions"] = _text(settings.regions)
         told["vetters"] = _text(settings.vetters)
+        told["vetters_root"] = settings.vetters_root
     return told
 
 
@@ -70,10 +76,15 @@ def from_child(told: Mapping[str, object]) -> Settings:
             languages=tuple(_as(str, code) for code in _as(list, told["languages"])),
             regions=_path_of(told.get("regions")),
             vetters=_path_of(told.get("vetters")),
+            vetters_root=None if (root := told.get("vetters_root")) is None else _as(str, root),
             slots=slots,
             silence_s=_as(int, told["silence_s"]),
+            purge_days=_as(int, told["purge_days"]),
+            trustees_needed=_as(int, told["trustees_needed"]),
             line=_as(str, told["line"]),
             metrics_port=None if metrics is None else _as(int, metrics),
+            notices=notices_of(told),
+            credentials=_path_of(told.get("credentials")),
         )
     except (KeyError, ValueError, TypeError):
         raise SettingsError("a process was handed something that is not settings") from None

@@ -52,6 +52,11 @@ class Event(StrEnum):
     POLL_REFUSED = "poll_refused"  # Telegram does not know the bot's token
     RECONCILED = "reconciled"  # Twilio's log had messages that the webhook missed, or entries that nobody can read
     LISTING_FAILED = "listing_failed"  # Twilio did not list; with its HTTP status and code
+    EPOCH_MADE = "epoch_made"
+    EPOCH_DESTROYED = "epoch_destroyed"
+    EPOCH_NEEDED = "epoch_needed"  # an old key's time has come, and so many rows still need it
+    EPOCH_REFUSED = "epoch_refused"  # the table of epochs holds what the line did not write
+    PUT_OFF = "put_off"  # the line stood still, or its clock jumped: so many seconds count against no reader
     FAULT = "fault"
     WARNING = "warning"
 

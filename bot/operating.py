@@ -9,10 +9,10 @@ from pathlib import Path
 from bot.backup import confirm, make_backup, restore, waiting_to_leave
 from bot.connect import connect_telegram, menu
 from bot.connect_twilio import connect_twilio
+from bot.keyrings import SECRETS, worker_keys
 from bot.run import claim_home
 from bot.settings import Settings
-from bot.wiring import SECRETS, SystemClock
-from sealing.keyring import load_worker
+from bot.wiring import SystemClock
 from storage.archive import BackupError
 from storage.engine import Database, open_database
 from storage.holding import Outgoing
@@ -44,13 +44,15 @@ async def take_back(settings: Settings, file: Path) -> str:
     if not (secrets / "worker").is_dir() or not (secrets / "web").is_dir():
         raise BackupError("There are no secrets in TIPLINE_HOME: bring back those that belong to the backup first.")
     claim_home(settings)
-    keys, now = load_worker(secrets / "worker"), SystemClock().now_ms()
+    keys, now = worker_keys(settings), SystemClock().now_ms()
     async with _database(settings) as database:
         found = await restore(database, file, keys, now)
         held = await waiting_to_leave(database, now)
     told = f"Restored {found.cases} case(s), {found.waiting} waiting message(s); {found.entries} log entries, every one signed."
     if found.unchecked:
         told += f" {found.unchecked} opening(s) were signed by keys that nobody on the roster has now, and could not be checked."
+    if found.lost:
+        told += f" {found.lost} of the waiting message(s) were sealed to keys that are destroyed: nobody can open them, and they are gone."
     return f"{told}\n{_held(held)}\n{HELD_NOW}"
 
 

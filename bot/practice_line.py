@@ -15,11 +15,12 @@ from pathlib import Path
 
 from bot.atlas import load_atlas
 from bot.enrol import Public, enrol, new_key
-from bot.files import load_vetters
+from bot.files import pinned_vetters
+from bot.keyrings import SECRETS
 from bot.practice_roster import practice_cards, practice_people
 from bot.run import claim_home
 from bot.settings import Settings
-from bot.wiring import SECRETS, PracticeToken
+from bot.wiring import PracticeToken
 from routing.cards import card_bytes, parse_card
 from routing.people import Atlas, Card
 from sealing import signing
@@ -108,7 +109,7 @@ async def _enrol(settings: Settings, vetters_file: Path, atlas: Atlas, signed: l
         store, keys, vetters = (
             SqlStore(database),
             load_worker(settings.home / SECRETS / "worker"),
-            load_vetters(vetters_file, practice=True),
+            pinned_vetters(settings, vetters_file),
         )
         for card in signed:
             await enrol(card, store, keys, vetters, atlas, now, practice=True)

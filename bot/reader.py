@@ -9,13 +9,17 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 import httpx
 
-from sealing import age, plaintexts, signing
+from sealing import age, plaintexts, shares, signing
 from sealing.case import sha256
-from sealing.custody import Entry, EntryKind
+from sealing.custody import ACTOR_USE, Entry, EntryKind
+from sealing.keyring import announcement
 from sealing.passphrase import PersonKey
+from sealing.rows import Purpose
 from sealing.signing import Use
 
 WAIT_S = 30.0
@@ -40,6 +44,15 @@ class OfferedCase:
     stub: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class AskedShare:
+    """One of a trustee's shares, of a case that nobody is left to read. `sealed`: as the desk lists it."""
+
+    case: str
+    epoch: int
+    sealed: bytes
+
+
 @dataclass(slots=True)
 class Reader:
     """One person at the desk. `client` has the desk's address as its base URL."""
@@ -62,21 +75,17 @@ class Reader:
         self._token = answer.json()["token"]
 
     async def cases(self) -> list[OfferedCase]:
-        answer = await self.client.get("/desk/cases", headers=self._headers())
-        answer.raise_for_status()
-        return [
-            OfferedCase(row["grant"], row["case"], row["epoch"], row["state"], self._stub(row["stub"])) for row in answer.json()["cases"]
-        ]
+        rows = await self._listed("cases")
+        return [OfferedCase(row["grant"], row["case"], row["epoch"], row["state"], self._stub(row["stub"])) for row in rows]
 
     async def open(self, offered: OfferedCase) -> str:
         """The signed request; gives back the case identity. Raises DeskRefused."""
         stub = offered.stub
         hour = int(time.time()) // 3600
         body = Entry(hour, EntryKind.OPEN, offered.case, str(stub["key_file_sha256"]), str(stub["card"])).body()
-        sealed = age.seal(body, str(stub["gate_recipient"]))
+        sealed = age.seal(body, (await self.recipients(str(stub["line"])))[Purpose.GATE.value])
         handed = await self._act("open", offered.case, signing.sign(self.key.sign_seed, Use.OPEN, body), sealed)
-        text = age.unseal(base64.b64decode(str(handed["key_file"])), self.key.identity)
-        case_id, epoch, identity = plaintexts.read_key_file(text)
+        case_id, epoch, identity = shares.open_key(base64.b64decode(str(handed["key_file"])), self.key.identity)
         if (case_id, epoch) != (offered.case, offered.epoch):
             raise DeskRefused("another case's key")
         self._identities[case_id, epoch] = identity
@@ -111,8 +120,64 @@ class Reader:
             "text": text,
         }
         body = age.padded_json(said)
-        sealed = age.seal(body, str(offered.stub["delivery_recipient"]))
+        sealed = age.seal(body, (await self.recipients(str(offered.stub["line"])))[Purpose.DELIVERY.value])
         await self._act("answer", offered.case, signing.sign(self.key.sign_seed, Use.ANSWER, body), sealed)
+
+    async def me(self) -> Mapping[str, object]:
+        """What the line knows this person by: card (its fingerprint), own (its text), line (the line's key), notices."""
+        return await self._act("me", "", bytes(64), b"")
+
+    async def recipients(self, line: str) -> dict[str, str]:
+        """Today's recipients by purpose, each signed by the line's key. Raises DeskRefused."""
+        answer = await self.client.get("/desk/epochs", headers=self._headers())
+        answer.raise_for_status()
+        found: dict[str, str] = {}
+        for row in answer.json()["epochs"]:
+            purpose, number, recipient = Purpose(row["purpose"]), int(row["number"]), str(row["recipient"])
+            if not signing.verify(line, Use.EPOCH, announcement(purpose, number, recipient), base64.b64decode(row["signature"])):
+                raise DeskRefused("keys that the line did not sign")
+            found[purpose.value] = recipient
+        if not {Purpose.GATE, Purpose.DELIVERY} <= found.keys():
+            raise DeskRefused("it has no keys in use")
+        return found
+
+    async def say_of_himself(self, kind: EntryKind, plaintext: bytes, *, to: Purpose = Purpose.GATE) -> Mapping[str, object]:
+        """A signed act of no case, such as duty hours. `to`: whom the plaintext is sealed to. Raises DeskRefused."""
+        return await self._say(kind, "", plaintext, to)
+
+    async def asked(self) -> list[AskedShare]:
+        """What a trustee is asked for."""
+        return [AskedShare(row["case"], row["epoch"], base64.b64decode(row["sealed"])) for row in await self._listed("shares")]
+
+    async def approve(self, share: AskedShare) -> tuple[bytes, bytes]:
+        """(the share without its outer lock, the signed card of the reader whom it is for). Raises DeskRefused."""
+        handed = await self._say(EntryKind.APPROVE, share.case, share.sealed)
+        return base64.b64decode(str(handed["key_file"])), str(handed["reader"]).encode()
+
+    async def give(self, made: shares.Resealed) -> None:
+        """Raises DeskRefused."""
+        await self._say(EntryKind.RESEAL, made.case, shares.reseal(made), Purpose.GATE)
+
+    async def _say(self, kind: EntryKind, case_id: str, said: bytes, to: Purpose | None = None) -> Mapping[str, object]:
+        """A signed act. `said`: what its entry names; with `to`, a plaintext that is sealed to that key and goes along."""
+        told = await self.me()
+        keys = await self.recipients(str(told["line"]))
+        content = None if to is None else age.seal(said, keys[to.value])
+        body = Entry(int(time.time()) // 3600, kind, case_id, sha256(content or said), str(told["card"])).body()
+        sealed = age.seal(plaintexts.act(body, content), keys[Purpose.GATE.value])
+        return await self._act(kind.value, case_id, signing.sign(self.key.sign_seed, ACTOR_USE[kind], body), sealed)
+
+    async def _listed(self, name: str) -> list[Mapping[str, Any]]:
+        """The rows of all pages of the list. Raises httpx.HTTPStatusError."""
+        found: list[Mapping[str, Any]] = []
+        for page in count(1):
+            answer = await self.client.get("/desk/cases", params={"page": page}, headers=self._headers())
+            answer.raise_for_status()
+            told = answer.json()
+            found += told[name]
+            if not told["more"]:
+                break
+        return found
 
     async def _act(self, kind: str, case_id: str, signature: bytes, sealed: bytes) -> Mapping[str, object]:
         act = secrets.token_hex(16)

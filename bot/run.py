@@ -11,20 +11,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import httpx
 
+from bot.enrol import take_lists
+from bot.files import pinned_vetters
 from bot.handover import Role, to_child
+from bot.keyrings import SECRETS, worker_keys
 from bot.settings import Mode, Settings
-from bot.wiring import PACKS, SECRETS, PracticeToken, SystemClock
+from bot.wiring import PACKS, PracticeToken, SystemClock
 from handlers.parts import worker_leaf
+from handlers.rotation import epoch_leaf
+from sealing import signing
 from sealing.custody import Entry, EntryKind
-from sealing.keyring import load_worker, make_secrets
+from sealing.keyring import make_secrets, pin_line
 from sealing.rows import HOUR_MS
 from storage.engine import open_database
-from storage.store import EpochMismatch, SqlStore
+from storage.epochs import EpochMismatch
+from storage.store import SqlStore
 from translations.packages import provision
 from translations.selftest import score
 
@@ -39,15 +46,23 @@ class StartError(Exception):
 
 
 def prepare(settings: Settings) -> None:
-    """Folder, secrets, tables and language packages. Raises StartError, KeyringError, PackageError, StorageDown."""
+    """Folder, secrets, tables, lists of vetters and language packages. Raises StartError, KeyringError, VettersError, EnrolError,
+    PackageError, StorageDown."""
     claim_home(settings)
     folder = settings.home / SECRETS
     if not folder.exists():
-        if (settings.home / "tipline.db").exists():
-            raise StartError("There is a database but no secrets folder: bring back the secrets that belong to it.")
-        make_secrets(folder, secrets.token_bytes)
+        first_secrets(settings)
+    pin_line(folder, worker_keys(settings))  # a line of an older version did not have it
     asyncio.run(_migrate(settings))
     packs_for(settings)
+
+
+def first_secrets(settings: Settings) -> None:
+    """Raises StartError, KeyringError."""
+    claim_home(settings)
+    if not (settings.home / SECRETS).exists() and (settings.home / "tipline.db").exists():
+        raise StartError("There is a database but no secrets folder: bring back the secrets that belong to it.")
+    make_secrets(settings.home / SECRETS, secrets.token_bytes, hour=SystemClock().now_ms() // HOUR_MS, given=settings.credentials)
 
 
 def claim_home(settings: Settings) -> None:
@@ -90,19 +105,20 @@ def packs_for(settings: Settings) -> Path:
 async def _migrate(settings: Settings) -> None:
     """Tables, and the log's first entry: a commitment to the secret that all draws' coins come from, made before any tip.
     Nothing is written into a database of other secrets."""
-    keys = load_worker(settings.home / SECRETS / "worker")
+    keys, now = worker_keys(settings), SystemClock().now_ms()
     database = open_database(settings.database_url.reveal())
     try:
         await database.migrate()
         store = SqlStore(database)
         try:
-            await store.record_epochs(keys.public_epochs())
+            await store.record_epochs(keys.public_epochs(), partial(epoch_leaf, keys, now_ms=now), signing.public_of(keys.custody_seed))
         except EpochMismatch:
             raise StartError("The database belongs to other secrets: bring those back, or give this line a database of its own.") from None
         if not await store.leaves(most=1):
-            hour = SystemClock().now_ms() // HOUR_MS
             async with store.begin() as tx:
-                await tx.log(worker_leaf(keys, Entry(hour, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
+                await tx.log(worker_leaf(keys, Entry(now // HOUR_MS, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
+        if settings.vetters is not None and settings.vetters.exists():
+            await take_lists(store, keys, pinned_vetters(settings, settings.vetters), now // HOUR_MS)
     finally:
         await database.close()
 

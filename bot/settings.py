@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from bot.channels import Channels, read_channels
+from bot.notice_settings import NoticeWay, read_notices
 from bot.variables import (
     GATEWAY,
     NAMES,
@@ -25,16 +26,19 @@ from bot.variables import (
     has_password,
     is_loopback,
     languages,
+    sha256_hex,
     split,
     title,
     unknown,
     whole,
 )
+from handlers.closing import PURGE_DAYS
+from handlers.escrow import NEEDED
 from handlers.slots import Slots
 from triage.sensitive import Sensitive
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-CHANNEL_PREFIXES = ("TIPLINE_TWILIO_", "TIPLINE_TELEGRAM_", "TIPLINE_GATEWAY_")
+CHANNEL_PREFIXES = ("TIPLINE_TWILIO_", "TIPLINE_TELEGRAM_", "TIPLINE_GATEWAY_", "TIPLINE_NOTICE_")
 PORT_RULE = "a whole number from 1 to 65535"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -63,10 +67,17 @@ class Settings:
     languages: tuple[str, ...]
     regions: Path | None
     vetters: Path | None
+    """A file, or the folder of a chain of lists."""
     slots: Slots
     silence_s: int
     line: str
     metrics_port: int | None = None
+    vetters_root: str | None = None
+    purge_days: int = PURGE_DAYS
+    trustees_needed: int = NEEDED
+    notices: NoticeWay | None = None
+    credentials: Path | None = None
+    """Systemd's folder of credentials, which may hold long-lived secrets."""
 
     @property
     def practice(self) -> bool:
@@ -123,6 +134,7 @@ class _Reader:
     def settings(self) -> Settings:
         practice = self._mode is Mode.PRACTICE
         home = self._home()
+        channels = self._channels()
         port = self.value("TIPLINE_PORT", lambda text: whole(text, 1, 65535), PORT_RULE, 8455)
         return Settings(
             mode=self._mode,
@@ -130,15 +142,20 @@ class _Reader:
             database_url=Sensitive(self._database_url(home)),
             port=port,
             public_url=self._public_url(port),
-            channels=self._channels(),
+            channels=channels,
             language_packs=self._path("TIPLINE_LANGUAGE_PACKS", stat.S_ISDIR, "folder"),
             languages=self.value("TIPLINE_LANGUAGES", languages, "language codes (BCP 47) with commas, each once", ("en", "es")),
             regions=self._signed_file("TIPLINE_REGIONS"),
-            vetters=self._signed_file("TIPLINE_VETTERS"),
+            vetters=self._signed_file("TIPLINE_VETTERS", or_folder=True),
+            vetters_root=self.value("TIPLINE_VETTERS_ROOT", sha256_hex, "64 hex digits: tipline vetters show", "") or None,
             slots=self._slots(),
             silence_s=self.value("TIPLINE_SILENCE", lambda text: whole(text, 1, 3600), "seconds, 1 to 3600", 20 if practice else 600),
             line=self.value("TIPLINE_LINE", title, "one line of at most 60 characters", "Practice line" if practice else "Tip line"),
+            trustees_needed=self.value("TIPLINE_TRUSTEES_NEEDED", lambda text: whole(text, 2, 20), "a number, 2 to 20", NEEDED),
+            purge_days=self.value("TIPLINE_PURGE_DAYS", lambda text: whole(text, 7, 3650), "days, 7 to 3650", PURGE_DAYS),
             metrics_port=self.value("TIPLINE_METRICS_PORT", lambda text: whole(text, 1, 65535), PORT_RULE, 0) or None,
+            notices=read_notices(self, channels),
+            credentials=Path(self._credentials) if self._credentials.startswith("/") else None,
         )
 
     def value(self, name: str, parse: Callable[[str], T | None], right: str, default: T) -> T:
@@ -237,11 +254,11 @@ class _Reader:
             self.problems.append("TIPLINE_SLOTS in seconds is for practice alone: it would show when a tip came.")
         return slots
 
-    def _signed_file(self, name: str) -> Path | None:
-        """A file that decides who may read: it must be there, and not be writable by others."""
+    def _signed_file(self, name: str, *, or_folder: bool = False) -> Path | None:
+        """What decides who may read: it must be there, and not be writable by others."""
         if self._mode is Mode.LINE and name not in self.given:
             self.problems.append(f"{name} is missing: without it nobody can be kept from a case.")
-        path = self._path(name, stat.S_ISREG, "file")
+        path = self._path(name, lambda mode: stat.S_ISREG(mode) or (or_folder and stat.S_ISDIR(mode)), "file")
         if path is not None and (self._files.mode(str(path)) or 0) & OTHERS_WRITE:
             self.problems.append(f"{name} names a file that other users of this machine can change: chmod 644 it.")
         return path

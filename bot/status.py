@@ -40,6 +40,8 @@ class Status:
             ("Cases open", f"{n['cases_open']:,}", False),
             ("  of them held, nobody may read", f"{n['cases_held']:,}", n["cases_held"] > 0),
             ("  of them floods, one item each", f"{n['floods']:,}", False),
+            ("  of them waiting for trustees", f"{n['cases_asked']:,}", n["cases_asked"] > 0),
+            ("Letters that vetters have not read", f"{n['letters']:,}", n["letters"] > 0),
             ("Texts to send", f"{n['sendings_due']:,}", False),
             ("  may have left, or not", f"{n['sendings_unknown']:,}", n["sendings_unknown"] > 0),
             ("  given up", f"{n['sendings_shelved']:,}", False),

@@ -13,9 +13,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from bot.keyrings import SECRETS
 from bot.practice_line import PracticeLine
 from bot.reader import OfferedCase, Reader
-from bot.wiring import SECRETS
 from handlers.designation import designation
 from routing.gate import GateFile, parse_gate
 from routing.people import Code, RegionKind

@@ -56,13 +56,21 @@ VARIABLES = (
     Variable("TIPLINE_GATEWAY_SEND_URL", "", "Where your gateway takes texts to send, by POST."),
     Variable("TIPLINE_GATEWAY_SEND_AUTH", "", "The Authorization header that it wants.", secret=True),
     Variable("TIPLINE_GATEWAY_SEND_BODY", SendMap().text, "The JSON that it takes, with {to}, {text} and {id}."),
+    Variable("TIPLINE_NOTICE_TWILIO_NUMBER", "", "Another number of the Twilio account: it tells readers who want it to look at the desk."),
+    Variable("TIPLINE_NOTICE_GATEWAY_URL", "", "Or: where another gateway of yours takes such texts."),
+    Variable("TIPLINE_NOTICE_GATEWAY_AUTH", "", "The Authorization header that it wants.", secret=True),
+    Variable("TIPLINE_NOTICE_GATEWAY_BODY", SendMap().text, "The JSON that it takes, with {to}, {text} and {id}."),
+    Variable("TIPLINE_NOTICE_TEXT", "Please look at your desk.", "What all of them get; it names neither the line nor anything."),
     Variable("TIPLINE_METRICS_PORT", "", "Port on 127.0.0.1 for Prometheus: /metrics, numbers without content. Empty = none."),
     Variable("TIPLINE_LANGUAGE_PACKS", "", "Folder of Argos packages to install at the start. Without any, tips stay untranslated."),
     Variable("TIPLINE_LANGUAGES", "en,es", "Languages that the line expects, as BCP 47 codes."),
     Variable("TIPLINE_REGIONS", "", "TOML file of the line's regions and agencies, which only you can write."),
-    Variable("TIPLINE_VETTERS", "", "File of the vetters' public keys, which only you can write."),
+    Variable("TIPLINE_VETTERS", "", "File of the vetters' public keys, or folder of their lists, which only you can write."),
+    Variable("TIPLINE_VETTERS_ROOT", "", "SHA-256 of the first list of vetters (tipline vetters show): pins whom the line believes."),
     Variable("TIPLINE_SLOTS", "08:00,14:00,20:00 UTC", "Times of day at which cases are offered, and their time zone. Practice: 5s."),
     Variable("TIPLINE_SILENCE", "600", "Seconds of silence after which a tip is sealed (1 to 3600). Practice: 20."),
+    Variable("TIPLINE_TRUSTEES_NEEDED", "2", "How many trustees (2 to 20) give a case to another reader, when all of its own have left."),
+    Variable("TIPLINE_PURGE_DAYS", "90", "Days (7 to 3650) after which a case is deleted, once a second reader agreed that it is closed."),
     Variable("TIPLINE_LINE", "Tip line", "Name of the line, as the desk shows it."),
 )
 NAMES = tuple(variable.name for variable in VARIABLES)
@@ -112,6 +120,10 @@ def _is_language(code: str) -> bool:
     except (UnknownLocaleError, ValueError):
         return False
     return True
+
+
+def sha256_hex(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
 def title(text: str) -> str | None:

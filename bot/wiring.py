@@ -14,14 +14,17 @@ from starlette.applications import Starlette
 
 from bot import metrics
 from bot.atlas import agency_names, gazetteer_places, load_atlas
-from bot.files import load_lexicons, load_vetters
+from bot.files import load_lexicons, pinned_vetters
 from bot.gateway_route import GatewayRoute
 from bot.handover import SettingsError
+from bot.keyrings import key_folder, web_folder, web_keys, worker_keys
 from bot.logs import Event, event, listen
 from bot.metrics import Meters
+from bot.notice_settings import notice_sender
 from bot.polling import ANSWER_S, Poller
 from bot.practice import Practice
 from bot.reconciling import Reconciling
+from bot.rotating import Recipients
 from bot.settings import Settings
 from bot.telegram_route import TelegramRoute
 from bot.twilio_route import TwilioRoute
@@ -36,9 +39,11 @@ from handlers.gateway import GatewayWebhook
 from handlers.gateway_sender import GatewaySender
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
+from handlers.notices import NOTICE
 from handlers.phrases import Phrase
 from handlers.ports import Sender
 from handlers.reconcile import TwilioLog
+from handlers.rotation import Rotation
 from handlers.slots import Slots
 from handlers.talk import Timing
 from handlers.telegram import TelegramWebhook
@@ -48,11 +53,13 @@ from handlers.text import LineNumbers, TwilioWebhook
 from handlers.twilio_client import TwilioAccount
 from handlers.twilio_sender import TwilioSender
 from handlers.understanding import Understanding
+from handlers.watching import Watching
 from routing.people import Atlas
-from sealing.keyring import WorkerKeys, load_web, load_worker
-from sealing.rows import HOUR_MS, Task, TaskKind
+from sealing.keyring import WorkerKeys
+from sealing.rows import DAY_MS, HOUR_MS, Task, TaskKind
 from storage.desk_store import DeskReads
 from storage.engine import Database
+from storage.epochs import SqlEpochs
 from storage.erasures import SqlReceipts
 from storage.intake import SqlIntake
 from storage.queue import SqlQueue
@@ -65,12 +72,13 @@ from triage.sensitive import Sensitive
 
 PACKS = "packs"
 """Folder of the language packages under TIPLINE_HOME."""
-SECRETS = "secrets"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 DESK_POLL_MS = 60_000
 LISTING_S = 30.0
 """What a step of one page of Twilio's log may take."""
 PRACTICE_POLL_MS = 2_000
+LOOK_AFTER_MS = 60_000
+"""After a slot the offers of that slot have been made."""
 READ_WITHIN_MS = 6 * HOUR_MS
 """What a reader has from the slot (SLA, DESIGN 4)."""
 
@@ -110,6 +118,7 @@ class Web:
 
     app: Starlette
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...]
+    recipients: Recipients
 
 
 def web_application(settings: Settings, database: Database, practice: PracticeToken | None) -> Starlette:
@@ -125,11 +134,13 @@ def web(settings: Settings, database: Database, practice: PracticeToken | None) 
     if (port := settings.metrics_port) is not None:
         listen(meters.event)
         beside.append(lambda: metrics.serve(port, settings, meters, clock.now_ms))
-    intake = SqlIntake(database, clock, on_batch=meters.batch)
-    acceptor = Acceptor(intake, load_web(settings.home / SECRETS / "web"), clock, SystemEntropy())
+    intake, keys = SqlIntake(database, clock, on_batch=meters.batch), web_keys(settings)
+    recipients = Recipients(SqlEpochs(database), keys, web_folder(settings))
+    beside.append(recipients.run)
+    acceptor = Acceptor(intake, keys, clock, SystemEntropy())
     reads = DeskReads(database, clock)
     access = Access(reads, origins(settings), clock.now_ms)
-    shown = Shown(settings.line, settings.practice, DESK_POLL_MS if not settings.practice else PRACTICE_POLL_MS)
+    shown = desk_shown(settings)
     routes = [*Health(reads, acceptor).routes(), *Desk(reads, access, desk_page(), shown).routes()]
     if settings.channels.twilio is not None:
         t = settings.channels.twilio
@@ -146,7 +157,18 @@ def web(settings: Settings, database: Database, practice: PracticeToken | None) 
         routes += GatewayRoute(GatewayWebhook(g.secret, g.fields), acceptor).routes()
     if practice is not None and settings.practice:
         routes += Practice(practice.token, practice.people_file, handset_page(), acceptor, clock.now_ms).routes()
-    return Web(application(routes, hosts(settings)), tuple(beside))
+    return Web(application(routes, hosts(settings)), tuple(beside), recipients)
+
+
+def desk_shown(settings: Settings) -> Shown:
+    """What the desk's page is told: when to look, at the same moments for everybody."""
+    if settings.practice:
+        return Shown(settings.line, practice=True, poll_ms=PRACTICE_POLL_MS, list_every_ms=PRACTICE_POLL_MS)
+
+    def looks(now: int) -> list[int]:
+        return [at + LOOK_AFTER_MS for at in settings.slots.between(now - LOOK_AFTER_MS, now + DAY_MS)]
+
+    return Shown(settings.line, practice=False, poll_ms=DESK_POLL_MS, looks=looks, notices=settings.notices is not None)
 
 
 def origins(settings: Settings) -> frozenset[str]:
@@ -172,15 +194,17 @@ class Worker:
     handlers: Mapping[TaskKind, Callable[[Task], Awaitable[None]]]
     translator: ChildTranslator
     senders: Mapping[str, Sender]
+    rotation: Rotation
+    watching: Watching
 
 
 def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> Worker:
     """Raises KeyringError, VettersError, AtlasFileError, LexiconError, CatalogError."""
     if settings.regions is None or settings.vetters is None:
         raise SettingsError("a worker needs regions and vetters")
-    clock, keys, store = SystemClock(), load_worker(settings.home / SECRETS / "worker"), SqlStore(database)
+    clock, keys, store = SystemClock(), worker_keys(settings), SqlStore(database)
     vetters, atlas, phrases = (
-        load_vetters(settings.vetters, practice=settings.practice),
+        pinned_vetters(settings, settings.vetters),
         load_atlas(settings.regions),
         Catalog.load(phrase.value for phrase in Phrase),
     )
@@ -193,11 +217,13 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
     timing = Timing(settings.silence_s * 1000, 6 * settings.silence_s * 1000)
     parts = Parts(
         store, keys, clock, SystemEntropy(), vetters, atlas, ears, phrases, translator, senders, slot, reading_plan(settings.slots), timing,
-        alarm, flooded, acted,
+        alarm, flooded, acted, "" if settings.notices is None else settings.notices.text,
+        settings.purge_days, settings.trustees_needed,
     )  # fmt: skip
-    handlers = workshop(parts).handlers
+    made = workshop(parts)
     queue = SqlQueue(database, clock, on_event=queue_event)
-    return Worker(store, queue, DeskReads(database, clock), keys, clock, handlers, translator, senders)
+    rotation = Rotation(keys, key_folder(settings), SqlEpochs(database))
+    return Worker(store, queue, DeskReads(database, clock), keys, clock, made.handlers, translator, senders, rotation, made.watching)
 
 
 def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, Sender]:
@@ -211,6 +237,8 @@ def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str,
         senders[telegram.CHANNEL] = TelegramSender(b.token, b.api_url)
     if (g := settings.channels.gateway) is not None:
         senders[gateway.CHANNEL] = GatewaySender(g.send_url, g.send_auth, g.send)
+    if settings.notices is not None:
+        senders[NOTICE] = notice_sender(settings.notices, settings.channels)
     if practice is not None:
         senders[handset.CHANNEL] = HandsetSender(f"http://127.0.0.1:{settings.port}", practice.token)
     return senders

@@ -9,19 +9,33 @@ from enum import StrEnum
 
 from handlers.acts import Acts, Judge
 from handlers.answering import Answering
+from handlers.closing import PURGE_DAYS, Closing, unless_closing
 from handlers.conversation import Plan
 from handlers.crowds import Crowds
 from handlers.delivery import Sends
+from handlers.duties import Duties
 from handlers.erasing import Erasures
+from handlers.escrow import NEEDED, Escrow
+from handlers.helped import Asking
+from handlers.leaving import Leaving
 from handlers.letters import Letters
+from handlers.myself import Myself
+from handlers.notices import NOTICE, Notices
 from handlers.offers import Offers
 from handlers.opening import Gate, Opening
+from handlers.outcomes import Outcomes
+from handlers.patience import Patience
 from handlers.pipeline import Pipeline
 from handlers.ports import Clock, Entropy, Phrases, Sender, Store, Translator
+from handlers.purging import Purging
+from handlers.renewal import Renewal
+from handlers.rescue import Rescue, rescue_by
 from handlers.roster import Vetters
 from handlers.succession import Alarm, Slot, Succession
 from handlers.talk import Talk, Timing
+from handlers.trustees import Trustees
 from handlers.understanding import Understanding
+from handlers.watching import Watching
 from routing.people import Atlas
 from sealing.keyring import WorkerKeys
 from sealing.rows import Task, TaskKind
@@ -31,7 +45,9 @@ Handler = Callable[[Task], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a worker is made of. `slot`: (now, urgent) -> the next slot, ms. `plan`: what a source is told of when somebody reads."""
+    """What a worker is made of. `slot`: (now, urgent) -> the next slot, ms. `plan`: what a source is told of when somebody reads.
+    `notice`: what all notices say. `purge_days`: how long a closed case is kept. `trustees`: how many
+    of them can give a case to a next reader together."""
 
     store: Store
     keys: WorkerKeys
@@ -49,6 +65,9 @@ class Parts:
     alarm: Alarm
     flooded: Callable[[int], None]
     acted: Callable[[StrEnum], None]
+    notice: str = ""
+    purge_days: int = PURGE_DAYS
+    trustees: int = NEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +78,39 @@ class Workshop:
     talk: Talk
     succession: Succession
     letters: Letters
+    watching: Watching
 
 
 def workshop(p: Parts) -> Workshop:
     letters = Letters(p.vetters, p.clock, p.entropy)
     gate = Gate(p.keys, p.clock, p.atlas)
-    succession = Succession(p.keys, p.clock, p.slot, p.alarm)
+    outcomes, asking = Outcomes(p.keys), Asking(p.keys, p.clock, p.phrases, p.slot)
+    patience = Patience(p.clock, p.slot)
+    succession = Succession(p.keys, p.clock, p.slot, p.alarm, unless_closing(letters, outcomes, rescue_by(letters, p.clock)))
+    closing = Closing(p.keys, p.clock, gate, succession, letters, outcomes, asking, patience, p.alarm, p.purge_days)
+    escrow = Escrow(p.keys, p.clock, p.vetters, gate, p.alarm, p.trustees)
+    renewal = Renewal(p.keys, p.clock, p.entropy, p.vetters, p.atlas, succession, escrow.keep)
     erasures = Erasures(p.store, p.keys, p.clock, p.senders)
     crowds = Crowds(p.keys, p.entropy, p.flooded)
-    talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds)
-    pipeline = Pipeline(p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession)
-    offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, succession)
-    answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases)
-    judges: dict[str, Judge] = {"open": Opening(p.keys, p.clock, gate).open}
-    acts = Acts(p.store, p.keys, p.clock, p.vetters, gate, answering, judges, p.acted)
+    talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds, closing.helped)
+    pipeline = Pipeline(
+        p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, patience,
+        escrow.enough,
+    )  # fmt: skip
+    offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, patience, succession)
+    answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases, renewal)
+    notices = Notices(p.store, p.keys, p.clock, p.vetters, p.slot, erasures, p.senders.get(NOTICE), p.notice, p.alarm)
+    opening = Opening(p.keys, p.clock, gate, closing.proposed, patience)
+    judges: dict[str, Judge] = {"push": notices.ask, "me": Myself(p.keys).tell, "open": opening.open}
+    judges |= {"close": closing.close, "concur": closing.concur, "disagree": closing.disagree}
+    leaving = Leaving(p.keys, p.clock, p.atlas, succession, letters, p.alarm)
+    judges |= {"give_up": leaving.give_up, "tie": leaving.tie, "pressured": leaving.pressured}
+    judges |= {"duty": Duties(p.keys, p.clock).declare}
+    trustees = Trustees(p.keys, p.clock, p.entropy, p.vetters, p.atlas, gate, p.slot, p.trustees)
+    judges |= {"approve": trustees.approve, "reseal": trustees.give}
+    rescue = Rescue(p.store, p.keys, p.clock, p.vetters, p.atlas, gate, succession, p.slot, p.alarm, p.trustees)
+    watching = Watching(p.store, p.keys, p.clock, p.vetters, gate, patience, succession, letters, p.alarm)
+    acts = Acts(p.store, p.keys, p.clock, p.vetters, gate, patience, answering, judges, p.acted)
     handlers: dict[TaskKind, Handler] = {
         TaskKind.CONVERSE: talk.converse,
         TaskKind.FORGET_THREAD: talk.forget_thread,
@@ -81,5 +119,11 @@ def workshop(p: Parts) -> Workshop:
         TaskKind.ACT: acts.carry_out,
         TaskKind.SEND: Sends(p.store, p.keys, p.clock, p.senders, erasures).send,
         TaskKind.ERASE: erasures.erase,
+        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes).purge,
+        TaskKind.NOTICE: notices.send,
+        TaskKind.RESCUE: rescue.look,
+        TaskKind.LAPSE: watching.lapse,
+        TaskKind.IDLE: watching.idle,
+        TaskKind.REVIEW: watching.review,
     }
-    return Workshop(handlers, talk, succession, letters)
+    return Workshop(handlers, talk, succession, letters, watching)

@@ -248,9 +248,9 @@ def test_cards_that_run_out() -> None:
 
 
 def test_what_is_stuck() -> None:
-    nothing = {"tasks_shelved": 0, "cases_held": 0, "sendings_unknown": 0}
+    nothing = dict.fromkeys(("tasks_shelved", "cases_held", "sendings_unknown", "cases_asked", "letters"), 0)
     assert [finding.verdict for finding in waiting(nothing)] == [Verdict.OK]
-    assert [finding.verdict for finding in waiting(dict.fromkeys(nothing, 2))] == [Verdict.MEND, Verdict.LOOK, Verdict.LOOK]
+    assert [finding.verdict for finding in waiting(dict.fromkeys(nothing, 2))] == [Verdict.MEND, *[Verdict.LOOK] * 4]
 
 
 def pack(source: str, target: str, chrf: float | None) -> Pack:

@@ -196,7 +196,8 @@ async def test_it_is_off_unless_asked_for(tmp_path: Path, database: Database, ur
     make_secrets(tmp_path / "secrets", secrets.token_bytes)
     settings = practice_settings(tmp_path, url, tmp_path / "vetters.json")
     assert settings.metrics_port is None
-    assert web(settings, database, None).beside == ()
+    made = web(settings, database, None)
+    assert made.beside == (made.recipients.run,)
     for role in Role:
         assert from_child(to_child(replace(settings, metrics_port=9100), role)).metrics_port == 9100
 

@@ -72,6 +72,10 @@ def test_a_real_line() -> None:
     assert settings.home == Path("/line")
     assert settings.database_url.reveal() == "sqlite:////line/tipline.db"
     assert (settings.port, settings.public_url, settings.silence_s) == (8455, "https://line.example.org", 600)
+    assert (settings.purge_days, good(ENV | {"TIPLINE_PURGE_DAYS": "30"}).purge_days) == (90, 30)
+    assert problems(ENV | {"TIPLINE_PURGE_DAYS": "6"}) == ("TIPLINE_PURGE_DAYS must be days, 7 to 3650.",)
+    assert (settings.trustees_needed, good(ENV | {"TIPLINE_TRUSTEES_NEEDED": "3"}).trustees_needed) == (2, 3)
+    assert problems(ENV | {"TIPLINE_TRUSTEES_NEEDED": "1"}) == ("TIPLINE_TRUSTEES_NEEDED must be a number, 2 to 20.",)
     assert settings.languages == ("en", "es")
     assert settings.slots.times == (time(8), time(14), time(20))
     assert settings.channels.twilio is not None

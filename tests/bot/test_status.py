@@ -62,6 +62,8 @@ def test_the_workers_life(worker_s: int | None, said: str, odd: bool) -> None:
             "sendings_shelved",
             "people",
             "floods",
+            "letters",
+            "cases_asked",
         ),
         0,
     )

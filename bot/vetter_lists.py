@@ -1,0 +1,126 @@
+"""`tipline vetters`: the chain of their lists, and the letters that the line writes to them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from bot import mail
+from bot.enrol import EnrolError, unlocked
+from bot.files import VettersError, read_chain
+from bot.settings import Mode
+from bot.terminal import OwnKey, PassphraseFile, Yes, ask, err, key_text, passphrase, settings_of
+from sealing.signing import fingerprint, public_of
+from sealing.vetters import ChainError, SignedList, VetterList, first_list, majority, next_list, parse_signed_list, read_list
+
+app = typer.Typer(no_args_is_help=True, help="The vetters: their lists, each signed by those before, and their letters.")
+
+Chain = Annotated[Path, typer.Argument(help="The folder of lists (1.json, 2.json, …), or the first list's file.")]
+
+
+@app.command()
+def draft(
+    chain: Chain,
+    people: Annotated[Path, typer.Argument(help="The new list: JSON of the same form as the first.")],
+    out: Annotated[Path, typer.Argument(help="The list to write, not signed yet.")],
+) -> None:
+    """Put new vetters into a list that follows the newest of the chain."""
+    before = read_chain(chain)[-1]
+    try:
+        after = first_list(people.read_bytes())
+        made = next_list(before, after.one_house, after.vetters)
+    except OSError:
+        raise EnrolError("The new list cannot be read.") from None
+    except ChainError as fault:
+        raise VettersError(str(fault)) from None
+    out.write_bytes(made.to_bytes())
+    err.print(f"Wrote {out}: list {before.number + 1}. {majority(before)} of the {len(before.vetters)} vetters before it sign it now.")
+
+
+@app.command()
+def sign(
+    file: Annotated[Path, typer.Argument(help="The list; the signature is added to it.")],
+    key: OwnKey,
+    passphrase_file: PassphraseFile = None,
+    yes: Yes = False,
+) -> None:
+    """Vetters of the list before: read the new list, then add your signature to it."""
+    signed = _signed(file)
+    _show(read_list(signed.data), Console(stderr=True, highlight=False))
+    ask("Are these the vetters whom the line shall believe from now on?", yes=yes)
+    seed = unlocked(key_text(key), passphrase(passphrase_file)).sign_seed
+    new = signed.signed_by(seed)
+    file.write_bytes(new.to_bytes())
+    err.print(f"{file} has {len(new.signatures)} signature(s).")
+
+
+def _signed(file: Path) -> SignedList:
+    try:
+        return parse_signed_list(file.read_bytes())
+    except OSError:
+        raise EnrolError("The list cannot be read.") from None
+    except ChainError as fault:
+        raise VettersError(str(fault)) from None
+
+
+@app.command()
+def show(
+    chain: Annotated[Path | None, typer.Argument(help="The folder of lists, or the first list's file; else TIPLINE_VETTERS.")] = None,
+) -> None:
+    """The lists of vetters, each with the hash that names it. The first's is TIPLINE_VETTERS_ROOT: vetters compare it with each other."""
+    root = None
+    if chain is None:
+        settings = settings_of(Mode.OFFLINE)
+        chain, root = settings.vetters, settings.vetters_root
+    if chain is None:
+        raise EnrolError("Name the vetters' lists, or set TIPLINE_VETTERS.")
+    lists = read_chain(chain, root)
+    out = Console(highlight=False)
+    for each in lists:
+        _show(each, out)
+    out.print(f"List {lists[-1].number} is in force. TIPLINE_VETTERS_ROOT={lists[0].hash}", soft_wrap=True)
+
+
+def _show(each: VetterList, out: Console) -> None:
+    house = ", all of one house" if each.one_house else ""
+    out.print(f"List {each.number}{house}: {each.hash}", soft_wrap=True)
+    table = Table("vetter", "agency", "key", "letters", box=SIMPLE, pad_edge=False)
+    for vetter in each.vetters:
+        table.add_row(vetter.name, vetter.agency, vetter.fingerprint, "yes" if vetter.recipient else "no")
+    out.print(table)
+
+
+@app.command()
+def letters(
+    key: OwnKey,
+    file: Annotated[Path | None, typer.Argument(help="What `tipline vetters carry` wrote; else those in the line's database.")] = None,
+    passphrase_file: PassphraseFile = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Do not delete from the database what you have read.")] = False,
+) -> None:
+    """Vetters: read what the line wrote to you."""
+    held = unlocked(key_text(key), passphrase(passphrase_file))
+    mine = fingerprint(public_of(held.sign_seed))
+    if file is not None:
+        told = mail.opened(mail.of(mail.read_carried(file), mine), held.identity)
+    else:
+        told = asyncio.run(mail.from_database(settings_of(Mode.OFFLINE), mine, held.identity, keep=keep))
+    sys.stdout.write("\n".join(told) + "\n" if told else "There is no letter for you.\n")
+
+
+@app.command()
+def carry(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    keep: Annotated[bool, typer.Option("--keep", help="Leave them in the database, too.")] = False,
+) -> None:
+    """On the server: put all letters, sealed as they are, into one file for the vetters, who open it on their own devices."""
+    if file.exists():
+        raise EnrolError("A file of that name exists already; nothing was changed.")
+    count = asyncio.run(mail.carry(settings_of(Mode.OFFLINE), file, keep=keep))
+    err.print(f"Wrote {count} letter(s) into {file}. Each vetter reads his: tipline vetters letters {file} --key VETTER.key")
