@@ -9,13 +9,15 @@ PYTEST = PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -
 PURE = tests/triage tests/routing tests/sealing tests/handlers/test_intake.py
 COVERED = --cov=triage --cov=routing --cov=sealing --cov=handlers.intake --cov-report=term:skip-covered --cov-fail-under=100
 
-.PHONY: help demo test check bundle runtime develop audit bench-load
+.PHONY: help demo test check bundle runtime develop audit bench-load bench-sealing mutate
 
 help:
 	@echo "make demo    try the line on this machine"
 	@echo "make test    run all tests"
 	@echo "make check   ruff, mypy, import-linter"
 	@echo "make bench-load  how fast messages are taken, and 200,000 generated requests"
+	@echo "make bench-sealing  what sealing costs beyond the bare operations"
+	@echo "make mutate  take each of the gravest guards out, and see its test fail"
 	@echo "make bundle  build the browser files again (needs node and npm)"
 
 demo: runtime
@@ -35,6 +37,12 @@ check: develop
 bench-load: develop
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.load
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.requests
+
+bench-sealing: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.sealing
+
+mutate: develop
+	@PYTHONPATH=. $(BIN)/python -m tests.attacks.mutate
 
 bundle:
 	desk/src/build.sh

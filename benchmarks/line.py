@@ -14,8 +14,8 @@ import psycopg
 from sqlalchemy import make_url
 
 from bot.channels import Channels, Gateway, Telegram, Twilio
+from bot.keyrings import SECRETS
 from bot.settings import Mode, Settings
-from bot.wiring import SECRETS
 from handlers.gateway import FieldMap, SendMap
 from handlers.slots import Slots
 from sealing.keyring import make_secrets

@@ -60,7 +60,13 @@ def asked_oddly(chance: Chance) -> Request:
 def without_session(chance: Chance) -> Request:
     some_id = chance.choice((chance.hex(32), chance.word(), "%00", "\ud7ff", "a" * 3000, ".."))
     method, path = chance.choice(
-        (("GET", "/desk/cases"), ("GET", f"/desk/cases/{some_id}"), ("POST", "/desk/acts"), ("GET", f"/desk/acts/{some_id}"))
+        (
+            ("GET", "/desk/cases"),
+            ("GET", "/desk/epochs"),
+            ("GET", f"/desk/cases/{some_id}"),
+            ("POST", "/desk/acts"),
+            ("GET", f"/desk/acts/{some_id}"),
+        )
     )
     token = chance.choice((b"", b"Bearer", b"Bearer ", b"Bearer " + MARK.encode(), b"Bearer \xff", b"Basic Og==", b"bearer " + b"a" * 8000))
     act = packed(

@@ -22,10 +22,11 @@ import pytest
 
 from bot import run
 from bot.atlas import load_atlas
+from bot.keyrings import SECRETS
 from bot.practice_line import WORLD
 from bot.reader import Reader
 from bot.settings import Settings
-from bot.wiring import PACKS, SECRETS, PracticeToken
+from bot.wiring import PACKS, PracticeToken
 from sealing.keyring import load_worker, make_secrets
 from sealing.rows import GrantState
 from storage.engine import open_database

@@ -54,8 +54,8 @@ MARK = re.compile(r"Señal (m[0-9]+x)\.")
 HOUSES = frozenset({"ngo-faro", "ngo-semilla", "liaison-vd"})
 PATIENCE_S = 60.0
 HOUR_MS = 3_600_000
-NOW = frozenset(TaskKind) - {TaskKind.FORGET_THREAD}
-"""What a tip needs until it is read and answered, and its traces gone."""
+NOW = frozenset({TaskKind.CONVERSE, TaskKind.SEAL, TaskKind.OFFER, TaskKind.ACT, TaskKind.SEND, TaskKind.ERASE})
+"""What a tip needs until it is read and answered, and its traces gone. The others are for hours or days from now: some always wait."""
 
 
 @dataclass(frozen=True, slots=True)
