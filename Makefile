@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := .uv/bin/uv
 SYNC = $(UV) sync --quiet --locked --inexact --no-python-downloads --python .uv/bin/python
 
-PYTEST = PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+PYTEST = PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # Held at 100 %, by the tests of these rooms alone: what decides who reads, what a tip is, and what is sealed. Measuring slows all else down.
 PURE = tests/triage tests/routing tests/sealing tests/handlers/test_intake.py
 COVERED = --cov=triage --cov=routing --cov=sealing --cov=handlers.intake --cov-report=term:skip-covered --cov-fail-under=100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.cards import CardError, card_bytes, fingerprint, parse_card
+from routing.cards import CardError, card_bytes, fingerprint, parse_card, ties
 from routing.people import Card, Kin, Role
 from tests.routing.world import card
 
@@ -177,3 +178,18 @@ def test_a_card_of_another_order_of_keys_is_refused() -> None:
 def test_a_card_that_would_not_come_back_is_not_written(bad: Card) -> None:
     with pytest.raises(CardError):
         card_bytes(bad)
+
+
+@given(CARDS, IDS, TEXTS)
+def test_a_tie_that_is_added_is_one_more_and_a_home_is_no_other_than_a_posting(made: Card, place: str, name: str) -> None:
+    grown = [
+        replace(made, past_postings=(*made.past_postings, place)),
+        replace(made, kin=(*made.kin, Kin(name, place, None))),
+        replace(made, conflicts=(*made.conflicts, name)),
+        replace(made, past_agencies=(*made.past_agencies, place)),
+    ]
+    assert all(ties(more) >= ties(made) for more in grown)
+    assert ("place", place) in ties(grown[0])
+    assert {("kin", name), ("kin there", place)} <= ties(grown[1])
+    assert ties(replace(made, home=made.posting, posting=made.home)) == ties(made)
+    assert ties(replace(made, capacity=made.capacity + 1, languages=())) == ties(made)
