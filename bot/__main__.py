@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from bot import duty, keys, looking, operating, run, trustee, vetter_lists, vetting, wiring
 from bot.analyse import BadLine, analyse
@@ -73,11 +74,17 @@ def main() -> None:
     try:
         app()
     except PLAIN as fault:
-        err.print(f"[bold red]Stopped.[/] {fault}")
+        err.print(f"[bold red]Stopped.[/] {escape(sentence(str(fault)))}")
         sys.exit(1)
     except StorageDown:
         err.print("[bold red]Stopped.[/] The database does not answer, or its disk is full.")
         sys.exit(1)
+
+
+def sentence(said: str) -> str:
+    """A fault that elsewhere stands within a sentence becomes one. A file's name in front stays as it is."""
+    first = said.split(" ", 1)[0]
+    return f"{said[0].upper()}{said[1:].removesuffix('.')}." if first.isalpha() and first.islower() else said
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,14 @@ LASTING = (Purpose.RELEASE, Purpose.GATE, Purpose.ROSTER)
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a backup holds, for the operator. `unchecked` = openings signed by keys that no card of today has; `lost` = waiting messages
-    under intake keys that are destroyed: nobody can ever open them."""
+    """What a backup holds, for the operator. `unchecked` = openings signed by keys that nobody of today has, `others` = all else that such
+    keys signed; `lost` = waiting messages under intake keys that are destroyed: nobody can ever open them."""
 
     cases: int
     waiting: int
     entries: int
     unchecked: int = 0
+    others: int = 0
     lost: int = 0
 
 
@@ -84,8 +85,9 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int) -> Contents:
-    """All in one transaction: the tables, the checks, the held outgoing texts, and the log's entry about it.
+async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int, vetters: Collection[str] = ()) -> Contents:
+    """All in one transaction: the tables, the checks, the held outgoing texts, and the log's entry about it. `vetters`: public keys of
+    all who are or were one; what they signed can be checked with them alone.
 
     Raises BackupError, StorageDown; the database then stays as it was.
     """
@@ -94,14 +96,14 @@ async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int)
         async with database.begin() as transaction:
             await load(transaction, archive)
             await _same_secrets(transaction, keys)
-            unchecked = await _check_log(transaction, keys)
+            unchecked, others = await _check_log(transaction, keys, vetters)
             lost = await drop_unreadable(transaction, keys)
             await holding.hold(transaction, now_ms)
             entry = Entry(now_ms // HOUR_MS, EntryKind.RESTORE, "", archive.sha256, "")
             await SqlTx(transaction).log(worker_leaf(keys, entry))
         await database.compact()
         found = _contents(archive)
-        return Contents(found.cases, found.waiting, found.entries, unchecked, lost)
+        return Contents(found.cases, found.waiting, found.entries, unchecked, others, lost)
 
 
 async def _same_secrets(transaction: Transaction, keys: WorkerKeys) -> None:
@@ -123,18 +125,19 @@ async def _same_secrets(transaction: Transaction, keys: WorkerKeys) -> None:
             raise BackupError("The backup is too old: keys that its cases need are destroyed, as they should be.")
 
 
-async def _check_log(transaction: Transaction, keys: WorkerKeys) -> int:
-    """Numbered without a gap, the first the commitment to these secrets' draws, every entry signed. How many could not be checked.
+async def _check_log(transaction: Transaction, keys: WorkerKeys, vetters: Collection[str]) -> tuple[int, int]:
+    """Numbered without a gap, the first the commitment to these secrets' draws, every entry signed. How many could not be checked:
+    openings, and others.
 
     Raises BackupError.
     """
     worker = signing.public_of(keys.custody_seed)
-    readers = (await transaction.run(select(tables.person.c.verify_key))).scalars()
+    people = (await transaction.run(select(tables.person.c.verify_key))).scalars()
     try:
-        by_name = {signing.fingerprint(key): key for key in readers}
+        by_name = {signing.fingerprint(key): key for key in (*people, *vetters)}
     except signing.KeyFormatError:
         raise BackupError("A person in the backup has no key.") from None
-    unchecked = expected = 0
+    openings = others = expected = 0
     while leaves := await _leaves(transaction, expected):
         for seq, leaf in leaves:
             entry, _, signer, _ = _read(leaf)
@@ -142,13 +145,14 @@ async def _check_log(transaction: Transaction, keys: WorkerKeys) -> int:
                 raise BackupError("The custody log in the backup has a gap, or is that of other secrets.")
             key = by_name.get(signer) if entry.kind in ACTOR_USE else worker
             if key is None:
-                unchecked += 1
+                openings += entry.kind is EntryKind.OPEN
+                others += entry.kind is not EntryKind.OPEN
             elif not holds(leaf, key):
                 raise BackupError("An entry of the custody log in the backup is not signed as it should be.")
             expected += 1
     if expected == 0:
         raise BackupError("The backup has no custody log.")
-    return unchecked
+    return openings, others
 
 
 async def _leaves(transaction: Transaction, start: int) -> Sequence[tuple[int, bytes]]:

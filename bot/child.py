@@ -127,12 +127,11 @@ async def _send(made: wiring.Worker, database: Database, stop: asyncio.Event) ->
 
 async def _beat(made: wiring.Worker, stop: asyncio.Event) -> None:
     """/readyz of the web process looks at this."""
-    while not stop.is_set():
-        try:
-            _put_off(await made.watching.beat())
-        except StorageDown:
-            event(Event.STORAGE_DOWN)
-        await _pause(stop, BEAT_S)
+
+    async def beat() -> None:
+        _put_off(await made.watching.beat())
+
+    await _again_and_again(beat, stop, BEAT_S)
 
 
 def _put_off(gap_ms: int) -> None:
@@ -142,21 +141,26 @@ def _put_off(gap_ms: int) -> None:
 
 async def _review(made: wiring.Worker, stop: asyncio.Event) -> None:
     """Cards and suspensions end by themselves."""
-    while not stop.is_set():
-        try:
-            await made.watching.review_all()
-        except StorageDown:
-            event(Event.STORAGE_DOWN)
-        await _pause(stop, REVIEW_S)
+    await _again_and_again(made.watching.review_all, stop, REVIEW_S)
 
 
 async def _sweep(made: wiring.Worker, stop: asyncio.Event) -> None:
+    async def sweep() -> None:
+        await made.store.sweep(made.clock.now_ms())
+
+    await _again_and_again(sweep, stop, SWEEP_S)
+
+
+async def _again_and_again(do: Callable[[], Awaitable[None]], stop: asyncio.Event, seconds: float) -> None:
+    """A database that is away, or a disk that is full (the list of dead cards is a file), ends nothing: the next time is soon."""
     while not stop.is_set():
         try:
-            await made.store.sweep(made.clock.now_ms())
+            await do()
         except StorageDown:
             event(Event.STORAGE_DOWN)
-        await _pause(stop, SWEEP_S)
+        except OSError as fault:
+            event(Event.FAULT, fault=fault_of(fault))
+        await _pause(stop, seconds)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -16,6 +16,7 @@ from sealing.vetters import ChainError, VetterList, first_list, follow, parse_si
 from triage.lexicon import Lexicon
 
 _LIST = re.compile(r"[1-9][0-9]*\.json")
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LEXICONS = Path(__file__).resolve().parent.parent / "triage" / "data"
 
 
@@ -39,7 +40,7 @@ def load_vetters(path: Path, *, practice: bool = False, root: str | None = None,
     now = lists[-1]
     return Vetters(
         now.keys,
-        {vetter.fingerprint: vetter.agency for vetter in now.vetters},
+        {vetter.fingerprint: vetter.agency for each in lists for vetter in each.vetters},
         now.one_house,
         practice,
         {vetter.fingerprint: vetter.recipient for vetter in now.vetters if vetter.recipient},
@@ -65,7 +66,12 @@ def read_chain(path: Path, root: str | None = None) -> tuple[VetterList, ...]:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    found = {int(file.stem): file for file in folder.iterdir() if _LIST.fullmatch(file.name)}
+    try:
+        if folder.stat().st_mode & OTHERS_WRITE:
+            raise VettersError("other users of this machine can change the folder of vetters: chmod 755 it")
+        found = {int(file.stem): file for file in folder.iterdir() if _LIST.fullmatch(file.name)}
+    except OSError:
+        raise VettersError("the folder of vetters cannot be read") from None
     if not found or sorted(found) != list(range(1, len(found) + 1)):
         raise VettersError("the folder of vetters needs the lists 1.json, 2.json and so on, without a gap")
     return [found[number] for number in sorted(found)]
@@ -73,7 +79,7 @@ def _numbered(folder: Path) -> list[Path]:
 
 def _bytes_of(file: Path) -> bytes:
     try:
-        if file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if file.stat().st_mode & OTHERS_WRITE:
             raise VettersError("other users of this machine can change a list of vetters: chmod 644 it")
         return file.read_bytes()
     except OSError:

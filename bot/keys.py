@@ -149,7 +149,7 @@ def open_recovery(file: Annotated[Path, typer.Argument(help="A file that `tiplin
     )
     err.print("Each of them runs this on his own device, and tells you the text that it prints:")
     err.print(f"tipline trustee share {file.name} --key HIS.key --to {recipient}", soft_wrap=True)
-    err.print(f"Let each of them hear from you in person that this key ends in {recipient[-6:]}. One share a line:")
+    err.print(f"Let each of them hear from you in person that this key has the fingerprint {_shown(recipient)}. One share a line:")
     files = gather(found, identity, iter(sys.stdin.readline, ""), err.print)
     run.claim_home(settings)
     put_back(settings, found, files, now_ms())
@@ -169,10 +169,10 @@ def share(
         person = unlock(key_text(key), passphrase(passphrase_file))
     except age.OpenError:
         raise RecoveryError("Wrong passphrase, or not a key file.") from None
-    part = recovery.part_of(found, person.identity)
-    err.print(f"Line {signing.fingerprint(found.line)}, generation {found.generation}; opening by the key that ends in {to[-6:]}.")
-    ask("Did the operator tell you in person that the line is lost, and this ending?", yes=yes)
-    sys.stdout.write(recovery.hand_over(part, to) + "\n")
+    handed = recovery.hand_over(recovery.part_of(found, person.identity), to)
+    err.print(f"Line {signing.fingerprint(found.line)}, generation {found.generation}; opening by the key {_shown(to)}.")
+    ask("Did the operator tell you in person that the line is lost, and this fingerprint of the key?", yes=yes)
+    sys.stdout.write(handed + "\n")
 
 
 def epochs_table(keys: WorkerKeys, now: int) -> Table:
@@ -201,7 +201,12 @@ def secrets_table(settings: Settings, keys: WorkerKeys) -> Table:
 
 def fingerprint(identity: str) -> str:
     """Of the public half: first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(age.recipient_of(identity).encode()).hexdigest()[:16]
+    return _shown(age.recipient_of(identity))
+
+
+def _shown(recipient: str) -> str:
+    """All of it counts: the last characters alone, somebody can make a key to match."""
+    return hashlib.sha256(recipient.encode()).hexdigest()[:16]
 
 
 def _age(epochs: Epochs, purpose: Purpose, number: int, now: int) -> str:

@@ -20,7 +20,7 @@ from bot.finding import Finding
 from bot.logs import cut_off
 from bot.practice_line import with_files
 from bot.settings import DiskFiles, Mode, Settings, load_settings
-from bot.status import Status, status_of
+from bot.status import LABEL_WIDTH, Status, status_of
 from storage.engine import open_database
 
 app = typer.Typer()
@@ -64,7 +64,7 @@ def status_command(
     out = Console(highlight=False)
     out.print(f"[bold]{escape(settings.line)}[/]  {now:%d %B %Y, %H:%M} UTC\n", soft_wrap=True)
     for name, value, odd in status.rows():
-        out.print(f"  {name:<34}{'[bold yellow]' if odd else '[default]'}{value}[/]", soft_wrap=True)
+        out.print(f"  {name:<{LABEL_WIDTH}}{'[bold yellow]' if odd else '[default]'}{value}[/]", soft_wrap=True)
 
 
 async def _status(settings: Settings, now: datetime) -> Status:

@@ -27,12 +27,18 @@ WORDS = {
     Matter.TIE.value: "A reader declared a tie, in his words below. He is drawn for nothing more until a new key card says it.",
     Matter.PRESSURED.value: "A reader says that he is being pressured. His access has ended, his cases move on. Do not ask him by phone.",
     Trouble.ORDER_EXHAUSTED.value: "A case has nobody left to read it. The trustees are asked, where the line has them.",
-    Trouble.SILENT.value: "A case was handed on for silence as often as that happens by itself, and again it is not opened.",
-    Trouble.UNCONCURRED.value: "A reader wants to close a case, and nobody is left to look at it a second time. It stays as it is.",
+    Trouble.TWO_VETTERS_REVIEW.value: "An urgent case went out although very few could read it. Look at the roster: who suspended whom?",
+    Trouble.SILENT.value: "A case is not opened, or nothing is done in it, and it moves on no more by itself.",
+    Trouble.UNCONCURRED.value: "A reader wants to close a case, and nobody is left for a second look. The trustees are asked.",
     Trouble.DISAGREED.value: "A second reader did not agree that a case be closed, and has it now.",
-    News.CARD_ANNOUNCED.value: "A new key card lifts something of the person's. It counts in a week; to stop it, suspend that card.",
-    News.SUSPENDED.value: "A vetter suspended a person. Without a second vetter's signature it lapses after 72 hours.",
+    News.CARD_ANNOUNCED.value: (
+        "A new key card lifts something of the person's. It counts in a week, unless two vetters, of different houses, suspend or revoke "
+        "that card; one vetter's suspension alone lapses after 72 hours."
+    ),
+    News.SUSPENDED.value: "A vetter suspended a person's card. Without a second vetter's signature it lapses after 72 hours.",
+    News.STAYS.value: "A vetter suspended a person's card, and it stays suspended now, until two vetters lift that.",
     News.REVOKED.value: "A vetter signed that a person's card be revoked. It takes two.",
+    News.DEAD.value: "A vetter signed that a person's card be revoked, as another had. It is revoked now, for ever.",
     News.LIFTED.value: "A vetter signed that a person's suspension be lifted. It takes two, and 7 days.",
 }
 """What each code says in plain words; of another, the code itself."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.backup import confirm, make_backup, restore, waiting_to_leave
 from bot.connect import connect_telegram, menu
 from bot.connect_twilio import connect_twilio
+from bot.files import load_vetters
 from bot.keyrings import SECRETS, worker_keys
 from bot.run import claim_home
 from bot.settings import Settings
@@ -27,7 +28,8 @@ async def back_up(settings: Settings, file: Path) -> str:
         made = await make_backup(database, file)
     return (
         f"Wrote {file} and read it back: {made.cases} case(s), {made.waiting} waiting message(s), {made.entries} log entries. "
-        "No secret is in it: it is worth nothing without TIPLINE_HOME/secrets, which you keep elsewhere."
+        "No secret is in it. On another machine it opens only with the recovery file (tipline keys recovery write), which you keep apart "
+        "from it."
     )
 
 
@@ -39,18 +41,21 @@ def _must_be_there(settings: Settings) -> None:
 
 
 async def take_back(settings: Settings, file: Path) -> str:
-    """Raises BackupError, KeyringError, StartError, StorageDown."""
+    """Raises BackupError, KeyringError, StartError, StorageDown, VettersError."""
     secrets = settings.home / SECRETS
     if not (secrets / "worker").is_dir() or not (secrets / "web").is_dir():
         raise BackupError("There are no secrets in TIPLINE_HOME: bring back those that belong to the backup first.")
     claim_home(settings)
     keys, now = worker_keys(settings), SystemClock().now_ms()
+    vetters = None if settings.vetters is None else load_vetters(settings.vetters, root=settings.vetters_root)
     async with _database(settings) as database:
-        found = await restore(database, file, keys, now)
+        found = await restore(database, file, keys, now, () if vetters is None else tuple(vetters.ever.values()))
         held = await waiting_to_leave(database, now)
-    told = f"Restored {found.cases} case(s), {found.waiting} waiting message(s); {found.entries} log entries, every one signed."
-    if found.unchecked:
-        told += f" {found.unchecked} opening(s) were signed by keys that nobody on the roster has now, and could not be checked."
+    told = f"Restored {found.cases} case(s), {found.waiting} waiting message(s); {found.entries} log entries"
+    told += ", every one signed." if not (found.unchecked or found.others) else ", in one piece."
+    for count, what in ((found.unchecked, "opening(s)"), (found.others, "other act(s)")):
+        if count:
+            told += f" {count} {what} were signed by keys that no vetter and nobody on the roster has now, and could not be checked."
     if found.lost:
         told += f" {found.lost} of the waiting message(s) were sealed to keys that are destroyed: nobody can open them, and they are gone."
     return f"{told}\n{_held(held)}\n{HELD_NOW}"
@@ -86,11 +91,15 @@ def _held(held: Outgoing | None) -> str:
     """What was lost between backup and restore is not known here, so both halves of an operator's doubt are said."""
     if held is None:
         return "Nothing is held."
-    return (
+    told = (
         f"{held.answers + held.ours} text(s) that came due since the restore would leave; {held.late} of the line's own came due more "
-        "than 15 minutes ago and are given up.\n"
-        f"{held.old} answer(s) were due when the backup was made. They may have left already, and their source may have asked for silence "
-        "since: they wait until the source writes. With --send-old they leave now."
+        "than 15 minutes ago and are given up."
+    )
+    if not held.old:
+        return told
+    return (
+        f"{told}\n{held.old} answer(s) were due when the backup was made. They may have left already, and their source may have asked for "
+        "silence since: they wait until the source writes. With --send-old they leave now."
     )
 
 

@@ -17,6 +17,14 @@ from sealing.passphrase import PersonKey, unlock
 TIMEOUT_S = 30.0
 
 
+NOT_LET_IN = (
+    "The desk does not let this key in: its person is not enrolled here, or his card is suspended, revoked, expired or another's by now. "
+    "Ask your vetters."
+)
+REFUSED = {"login": NOT_LET_IN, "no_card": NOT_LET_IN}
+"""What a refusal of the desk means, where its own code does not say it."""
+
+
 class DeskError(Exception):
     """Why a person's command came to nothing: one plain sentence without a name or an address."""
 
@@ -48,6 +56,6 @@ async def at_desk(address: str, key: PersonKey, transport: httpx.AsyncBaseTransp
             await reader.login()
             yield reader
     except DeskRefused as refused:
-        raise DeskError(f"The desk refuses: {refused.code.replace('_', ' ')}.") from None
+        raise DeskError(REFUSED.get(refused.code, f"The desk refuses: {refused.code.replace('_', ' ')}.")) from None
     except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, OpenError):  # their messages hold addresses and answers
         raise DeskError("The desk cannot be reached, or does not answer as a desk does.") from None

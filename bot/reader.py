@@ -83,7 +83,7 @@ class Reader:
         stub = offered.stub
         hour = int(time.time()) // 3600
         body = Entry(hour, EntryKind.OPEN, offered.case, str(stub["key_file_sha256"]), str(stub["card"])).body()
-        sealed = age.seal(body, (await self.recipients(str(stub["line"])))[Purpose.GATE.value])
+        sealed = age.seal(body, (await self.recipients(await self._line_of(stub)))[Purpose.GATE.value])
         handed = await self._act("open", offered.case, signing.sign(self.key.sign_seed, Use.OPEN, body), sealed)
         case_id, epoch, identity = shares.open_key(base64.b64decode(str(handed["key_file"])), self.key.identity)
         if (case_id, epoch) != (offered.case, offered.epoch):
@@ -120,12 +120,16 @@ class Reader:
             "text": text,
         }
         body = age.padded_json(said)
-        sealed = age.seal(body, (await self.recipients(str(offered.stub["line"])))[Purpose.DELIVERY.value])
+        sealed = age.seal(body, (await self.recipients(await self._line_of(offered.stub)))[Purpose.DELIVERY.value])
         await self._act("answer", offered.case, signing.sign(self.key.sign_seed, Use.ANSWER, body), sealed)
 
     async def me(self) -> Mapping[str, object]:
         """What the line knows this person by: card (its fingerprint), own (its text), line (the line's key), notices."""
         return await self._act("me", "", bytes(64), b"")
+
+    async def _line_of(self, stub: Mapping[str, object]) -> str:
+        """The line's key; a stub of the version before does not name it."""
+        return str(stub.get("line") or (await self.me())["line"])
 
     async def recipients(self, line: str) -> dict[str, str]:
         """Today's recipients by purpose, each signed by the line's key. Raises DeskRefused."""

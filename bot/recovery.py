@@ -161,11 +161,19 @@ def _fill(part: Path, file: Recovery, files: dict[str, str], hour: int) -> None:
         if purpose is Purpose.INTAKE:
             write_new(part / "web" / RECIPIENT, f"{hour} {age.recipient_of(identity)}")
     write_new(part / "web" / CUSTODY, file.line)
+    newest = (max(numbers) for numbers in _numbers(files).values())
+    write_new(part / "worker" / WRITTEN, " ".join(str(n) for n in (file.generation, *newest)))  # so that the next one is the next
 
 
 def _whole(files: dict[str, str]) -> bool:
     """All that must be in it, and nothing else: a name in it never leads out of the folder."""
     fixed = {f"worker/{name}" for name in (*PEPPERS, SEED) if name != NEVER} | {f"web/{DEDUPE}"}
-    keys = {purpose: [n for n in files if re.fullmatch(rf"worker/{purpose.value}-[1-9][0-9]*\.key", n)] for purpose in KEPT}
-    named = fixed | {name for held in keys.values() for name in held}
+    keys = _numbers(files)
+    named = fixed | {f"worker/{purpose.value}-{number}.key" for purpose, held in keys.items() for number in held}
     return fixed <= files.keys() and all(keys.values()) and files.keys() - named <= {f"worker/{DEAD}"}
+
+
+def _numbers(files: Iterable[str]) -> dict[Purpose, list[int]]:
+    """The epochs of each lasting purpose that have a key among these files."""
+    found = {purpose: [re.fullmatch(rf"worker/{purpose.value}-([1-9][0-9]*)\.key", name) for name in files] for purpose in KEPT}
+    return {purpose: [int(each[1]) for each in named if each is not None] for purpose, named in found.items()}

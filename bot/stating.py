@@ -33,12 +33,43 @@ SIGNED = {
 }
 
 
+NEEDS = {
+    EntryKind.SUSPEND: (
+        (
+            "The suspension counts from the moment it is loaded and lapses after 72 hours, unless another vetter, of another house, signs "
+            "this same file, too: then it stays until two vetters lift it."
+        ),
+        "With two vetters of different houses, and once it is loaded, the suspension stays until two vetters lift it.",
+    ),
+    EntryKind.REVOKE: (
+        (
+            "Nothing changes until another vetter, of another house, has signed this same file, too, and it is loaded: then the card ends "
+            "for ever."
+        ),
+        "With two vetters of different houses, and once it is loaded, the card ends for ever.",
+    ),
+    EntryKind.LIFT: (
+        (
+            "Nothing changes until another vetter, of another house, has signed this same file, too, and it is loaded: the suspension ends "
+            "7 days after that."
+        ),
+        "With two vetters of different houses, the suspension ends 7 days after it is loaded.",
+    ),
+}
+"""What a statement does: the first in its file, and a later one."""
+
+
 def card_named(text: str) -> tuple[str, bytes | None]:
     """(fingerprint, the card's bytes to look at) of a card's file or a fingerprint. Raises EnrolError."""
     if re.fullmatch(r"[0-9a-f]{64}", text):
         return text, None
     signed = read_signed(Path(text))
     return signed.fingerprint(), signed.card
+
+
+def signed_before(file: Path) -> int:
+    """How many statements are in the file, or would be. Raises EnrolError."""
+    return len(read_statement(file) or ()) if file.exists() else 0
 
 
 def state(file: Path, kind: EntryKind, card: str, hour: int, key_file: str, passphrase: str) -> int:
@@ -98,10 +129,19 @@ def _effect(taken: Taken, hour: int) -> str:
         return "Nobody has this card now."
     if taken.entry.kind is EntryKind.LIFT:
         return f"A suspension ends 7 days after the second vetter's lifting, not before {spoken_hour(hour + LIFT_HOURS)}."
+    if taken.waiting and taken.entry.kind is EntryKind.SUSPEND:
+        return _kept_waiting(standing)
     if taken.entry.kind is EntryKind.REVOKE:
         revoked = standing.state is State.REVOKED
         return "The card is revoked, for ever." if revoked else "It takes another vetter's to revoke the card; until then nothing changes."
     return _suspended(standing)
+
+
+def _kept_waiting(standing: Standing) -> str:
+    """Of an announced card: the person stands as before."""
+    if standing.state is State.SUSPENDED and standing.until is None:
+        return "The announced card does not count until two vetters lift it."
+    return "It stops the announced card for 72 hours at most: a second vetter's is needed to stop it for longer."
 
 
 def _suspended(standing: Standing) -> str:

@@ -12,6 +12,8 @@ from storage.counting import tally
 from storage.engine import Database
 
 MB = 1_000_000
+LABEL_WIDTH = 36
+"""Of the longest name of a row, and two spaces."""
 
 
 @dataclass(frozen=True, slots=True)

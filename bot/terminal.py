@@ -13,7 +13,8 @@ from rich.console import Console
 from bot.enrol import EnrolError
 from bot.settings import DiskFiles, Mode, Settings, load_settings
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Breaks no line: a command or a path in it can be copied."""
 PassphraseFile = Annotated[Path | None, typer.Option(help="Read the passphrase from this file instead of asking.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 OwnKey = Annotated[Path, typer.Option(help="Your own passphrase file.")]

@@ -17,6 +17,7 @@ from bot.own_key import DeskError, at_desk, own_key
 from bot.reader import Reader
 from bot.terminal import OwnKey, PassphraseFile, Yes, err
 from handlers.designation import designation
+from handlers.enrolment import expiry
 from handlers.roster import CardRefused, Member, Vetters, judge
 from routing.people import Role
 from sealing.age import OpenError
@@ -32,6 +33,7 @@ VettersFile = Annotated[Path, typer.Option("--vetters", help="Your own copy of t
 LineKey = Annotated[str, typer.Option("--line", help="Fingerprint of the line's key, as your vetters gave it: stop if it is another.")]
 Practice = Annotated[bool, typer.Option("--practice", help="A practice line's cards.")]
 
+HOUR_S = 3600
 Confirm = Callable[[str], bool]
 """Shows a trustee whom his share is for, and asks him."""
 
@@ -132,8 +134,11 @@ def next_reader(card: bytes, vetters: Vetters, today: date) -> Member:
         member = judge(parse_signed_card(card), vetters)
     except (CardRefused, SignedCardError):
         raise DeskError("Two vetters of your list did not sign the next reader's card. Nothing was sealed: tell your vetters.") from None
-    if member.card.role is not Role.HANDLER or member.card.expires < today:
-        raise DeskError("The next reader's card is no reader's, or has expired. Nothing was sealed: tell your vetters.")
+    this_morning = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    if member.card.role is not Role.HANDLER or expiry(member.card) <= int(this_morning.timestamp()) // HOUR_S:
+        raise DeskError(
+            "The next reader's card is no reader's, has expired, or was vetted too long ago. Nothing was sealed: tell your vetters."
+        )
     return member
 
 

@@ -41,7 +41,8 @@ def draft(
     except ChainError as fault:
         raise VettersError(str(fault)) from None
     out.write_bytes(made.to_bytes())
-    err.print(f"Wrote {out}: list {before.number + 1}. {majority(before)} of the {len(before.vetters)} vetters before it sign it now.")
+    there = len(before.vetters)
+    err.print(f"Wrote {out}: list {before.number + 1}. {majority(there)} of the {there} vetters before it sign it now.")
 
 
 @app.command()
@@ -52,18 +53,32 @@ def sign(
     yes: Yes = False,
 ) -> None:
     """Vetters of the list before: read the new list, then add your signature to it."""
-    signed = _signed(file)
-    _show(read_list(signed.data), Console(stderr=True, highlight=False))
+    signed, after = _signed(file)
+    _show(after, Console(stderr=True, highlight=False))
     ask("Are these the vetters whom the line shall believe from now on?", yes=yes)
     seed = unlocked(key_text(key), passphrase(passphrase_file)).sign_seed
+    if signed.before and fingerprint(public_of(seed)) not in signed.before:
+        raise EnrolError("Your key is not on the list before this one: its vetters alone sign it.")
     new = signed.signed_by(seed)
     file.write_bytes(new.to_bytes())
-    err.print(f"{file} has {len(new.signatures)} signature(s).")
+    err.print(f"{file} has {len(new.signatures)} signature(s). {_what_now(new, after.number)}")
 
 
-def _signed(file: Path) -> SignedList:
+def _what_now(signed: SignedList, number: int) -> str:
+    there, names = len(signed.before), {name for name, _ in signed.signatures}
+    missing = majority(there) - len(names & set(signed.before))
+    if not there:
+        return "More than half of the vetters before must sign it."
+    if missing > 0:
+        return f"{missing} more of the {there} vetters before must sign it, too."
+    return f"That is more than half of the {there} vetters before: the operator puts it beside the other lists now, as {number}.json."
+
+
+def _signed(file: Path) -> tuple[SignedList, VetterList]:
+    """The file, and the list in it, not judged."""
     try:
-        return parse_signed_list(file.read_bytes())
+        signed = parse_signed_list(file.read_bytes())
+        return signed, read_list(signed.data)
     except OSError:
         raise EnrolError("The list cannot be read.") from None
     except ChainError as fault:

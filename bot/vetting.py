@@ -116,10 +116,13 @@ def _state(kind: EntryKind, card: str, statement: Path, key: Path, passphrase_fi
     fingerprint, shown = stating.card_named(card)
     if shown is not None:
         err.print_json(shown.decode("utf-8", "replace"))
+    err.print(stating.NEEDS[kind][min(stating.signed_before(statement), 1)])
     ask(f"{kind.value.capitalize()} this card?", yes=yes)
     hour = SystemClock().now_ms() // HOUR_MS
     count = stating.state(statement, kind, fingerprint, hour, key_text(key), passphrase(passphrase_file))
-    err.print(f"{statement} has {count} signed statement(s). Bring it to the operator at once: tipline roster load {statement}")
+    alone = count == 1 and kind is not EntryKind.SUSPEND
+    way = "Hand it to the other vetter, and then to the operator" if alone else "Bring it to the operator at once"
+    err.print(f"{statement} has {count} signed statement(s). {way}: tipline roster load {statement}")
 
 
 @app.command()

@@ -94,8 +94,8 @@ def workshop(p: Parts) -> Workshop:
     crowds = Crowds(p.keys, p.entropy, p.flooded)
     talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds, closing.helped)
     pipeline = Pipeline(
-        p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, patience,
-        escrow.enough,
+        p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, letters,
+        patience, escrow.enough,
     )  # fmt: skip
     offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, patience, succession)
     answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases, renewal)

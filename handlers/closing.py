@@ -209,8 +209,8 @@ async def last_seq(tx: Tx, case_id: str) -> int:
 
 
 def unless_closing(letters: Letters, outcomes: Outcomes, rescue: NobodyLeft) -> NobodyLeft:
-    """Nobody is left to take a second look: the vetters are told, and the case stays as it is. It needs no rescue: somebody has read it.
-    Where something came since that nobody has read, it goes on, and does."""
+    """Nobody is left to take a second look: the vetters are told, and the trustees are asked for one more reader, who takes it; or the
+    first would have closed the case alone. Where something came since that nobody has read, the case goes on."""
 
     async def nobody_left(tx: Tx, gate: GateFile) -> None:
         case = await tx.case(gate.case)
@@ -222,7 +222,8 @@ def unless_closing(letters: Letters, outcomes: Outcomes, rescue: NobodyLeft) -> 
             seen = [proposal.seen for proposal in await outcomes.of(tx, case.id)][-1:]
         except OutcomeBroken:
             seen = []  # nobody knows what was read
-        if seen < [await last_seq(tx, case.id)] and await tx.move_case(case.id, CaseState.CLOSING, CaseState.SEALED):
-            await rescue(tx, gate)
+        if seen < [await last_seq(tx, case.id)]:
+            await tx.move_case(case.id, CaseState.CLOSING, CaseState.SEALED)
+        await rescue(tx, gate)
 
     return nobody_left

@@ -22,6 +22,7 @@ from sealing.custody import Entry, EntryError, EntryKind, holds, leaf_hash, read
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, PersonRow, Purpose, TaskKind
 from sealing.signing import fingerprint
+from triage.sensitive import Sensitive
 
 SLACK_HOURS = 2
 STALE_HOURS = 30 * 24
@@ -34,12 +35,15 @@ class News(StrEnum):
 
     CARD_ANNOUNCED = "card_announced"
     SUSPENDED = "suspended"
+    STAYS = "suspension_stays"
     REVOKED = "revoked"
+    DEAD = "card_revoked"
     LIFTED = "lifted"
 
 
 EXPIRED = "expired"
 _NEWS = {EntryKind.SUSPEND: News.SUSPENDED, EntryKind.REVOKE: News.REVOKED, EntryKind.LIFT: News.LIFTED}
+"""Of one vetter's statement; `_news` says where it was the second that counts."""
 
 
 class NotPut(StrEnum):
@@ -69,11 +73,13 @@ class NotTaken(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`announcement`: the worker's leaf. `standing`: of the card, with the statement; None = nobody of the roster has the card now."""
+    """`announcement`: the worker's leaf. `standing`: of the card, with the statement; None = nobody of the roster has the card now.
+    `waiting`: the card is announced, and another is the person's until its time has come."""
 
     entry: Entry
     announcement: bytes
     standing: Standing | None
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,7 @@ class Enrolment:
             return NotPut.MOVED
         if told is None:
             await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANNOUNCE, "", new, before)))
-            await self.letters.write(tx, News.CARD_ANNOUNCED, person=card.person)
+            await self.letters.write(tx, News.CARD_ANNOUNCED, person=card.person, text=_named(new))
         at = (hour if told is None else told) + LIFT_HOURS
         await tx.enqueue(TaskKind.REVIEW, card.person, at * HOUR_MS)
         return Put(at)
@@ -164,12 +170,13 @@ class Enrolment:
         announcement = worker_leaf(self.keys, Entry(hour, EntryKind.ANNOUNCE, "", leaf_hash(leaf).hex(), entry.card))
         await tx.log(leaf)
         await tx.log(announcement)
-        await self.letters.write(tx, _NEWS[entry.kind], person=person)
+        standing = None if held is None else self._standing(await read_book(tx, self.keys, self.vetters), held, hour)
+        await self.letters.write(tx, _news(entry.kind, standing), person=person, text=_named(entry.card))
         if held is None:
             return Taken(entry, announcement, None)
         await self.record(tx, person, hour)
         await tx.enqueue(TaskKind.REVIEW, person, hour * HOUR_MS)
-        return Taken(entry, announcement, self._standing(await read_book(tx, self.keys, self.vetters), held, hour))
+        return Taken(entry, announcement, standing, not known.enrolled)
 
     def _signed(self, leaf: bytes, hour: int) -> tuple[Entry, str] | NotTaken:
         """What it says, and the fingerprint of the vetter of today who signed it."""
@@ -257,6 +264,21 @@ class Enrolment:
 
 class RosterMoved(Exception):
     """Somebody else changed this person's row meanwhile: the transaction begins anew."""
+
+
+def _news(kind: EntryKind, standing: Standing | None) -> News:
+    """`standing`: of the card, with this statement."""
+    if standing is None:
+        return _NEWS[kind]
+    if kind is EntryKind.REVOKE and standing.state is State.REVOKED:
+        return News.DEAD
+    stays = kind is EntryKind.SUSPEND and standing.state is State.SUSPENDED and standing.until is None
+    return News.STAYS if stays else _NEWS[kind]
+
+
+def _named(card: str) -> Sensitive[str]:
+    """So that a vetter can say which card he means."""
+    return Sensitive(f"The card's fingerprint: {card}")
 
 
 def status_of(member: Member, hour: int) -> str:

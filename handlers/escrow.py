@@ -52,7 +52,7 @@ class Escrow:
         trustees = await active_trustees(tx, self.keys, self.vetters, self.clock)
         if not trustees:
             return  # said once, by doctor, and not at each case
-        holds = [self.gate.lets_hold(gate, trustee) for trustee in trustees]
+        holds = [self.gate.keeps(gate, trustee) for trustee in trustees]
         if sum(holds) < self.needed:
             self.alarm(Trouble.NO_ESCROW)
         await tx.add_shares(self._rows(key, key.identity, trustees, holds))

@@ -9,14 +9,14 @@ from handlers.notices import announce
 from handlers.opening import Gate
 from handlers.parts import worker_leaf
 from handlers.patience import Patience
-from handlers.ports import Clock, Store, Tx
-from handlers.roster import Vetters, find_member
+from handlers.ports import Clock, Store, Trouble, Tx
+from handlers.roster import Member, Vetters, find_member
 from handlers.succession import Succession, grants_of, read_gate
 from routing.gate import GateFile, Seat
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
-from sealing.rows import HOUR_MS, CaseState, GrantRow, GrantState, Task
+from sealing.rows import HOUR_MS, CaseRow, CaseState, GrantRow, GrantState, Later, Task
 
 OVER = frozenset({CaseState.CLOSED, CaseState.PURGED})
 """Nobody is offered it; whoever opens it again makes the offer due again."""
@@ -49,6 +49,8 @@ class Offers:
             if seat is not None and turn is not None and turn[0] != seat:
                 pass  # somebody else has the case: whoever wrote this task, the worker did not
             elif seat is None or member is None or not self.gate.passes(case, member):
+                if seat is not None and await self._waits(tx, case, gate, seat, member):
+                    raise Later(self.succession.until_slot(gate))
                 await self._pass_over(tx, gate, grant, seat)
             elif await tx.offer(grant.id, seat.person, self.keys.peel(grant.stub)):
                 await tx.log(self._entry(EntryKind.OFFER, grant, member.card_fingerprint))
@@ -58,6 +60,17 @@ class Offers:
                     await announce(tx, self.succession.slot, self.clock.now_ms())
             await tx.done(task)
         reached(Point.OFFERED)
+
+    async def _waits(self, tx: Tx, case: CaseRow, gate: GateFile, seat: Seat, member: Member | None) -> bool:
+        """A refusal that may be over tomorrow takes nobody's place for ever: a region that the file lacks, or, where nobody can come after
+        him, a suspension."""
+        if member is not None and not self.gate.lost(case, member):
+            self.succession.alarm(Trouble.CASE_BROKEN)
+            return True
+        if await self.succession.goes_on(tx, gate, [seat.person]):
+            return False
+        self.succession.alarm(Trouble.ORDER_EXHAUSTED)
+        return True
 
     def _whose(self, gate: GateFile, grant: GrantRow) -> Seat | None:
         return next((seat for seat in gate.order if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)

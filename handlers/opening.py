@@ -13,7 +13,7 @@ from handlers.requests import Done, Refusal, Request, Result, read_request
 from handlers.roster import Member
 from handlers.succession import CaseBroken, read_gate
 from routing.exclusion import OF_THE_MOMENT, ground_of, judge
-from routing.gate import GateFile, Refused, facts_of, may_approve, may_read
+from routing.gate import GateFile, Refused, facts_of, may_approve, may_keep, may_read
 from routing.people import Atlas
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
@@ -50,6 +50,10 @@ class Gate:
             return False
         return not OF_THE_MOMENT.isdisjoint(judge(member.person, ground_of(self.atlas, facts, self._now())))
 
+    def keeps(self, gate: GateFile, trustee: Member) -> bool:
+        """Whether his share of a new key is a real one."""
+        return may_keep(gate, trustee.person, self._now(), self.atlas) is None
+
     def lets_hold(self, gate: GateFile, trustee: Member) -> bool:
         """Whether a trustee may have a share of this case's keys, and give it on."""
         return may_approve(gate, trustee.person, self._now(), self.atlas) is None
@@ -81,7 +85,8 @@ class Opening:
             return Refusal.NOT_YOURS
         await tx.log(request.leaf())
         await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
-        await self.patience.stirred(tx, read_gate(self.keys, case))
+        if grant.state is GrantState.OFFERED:  # looking again and again is no work on a case
+            await self.patience.stirred(tx, read_gate(self.keys, case))
         return Done(Result.OPENED, key_file=self.keys.peel(grant.key_file), more=await self.told(tx, case))
 
     async def _grant(self, tx: Tx, act: ActRow, request: Request) -> GrantRow | None:

@@ -17,9 +17,10 @@ from handlers.declared import hours_of
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
+from handlers.letters import Letters
 from handlers.parts import Sealer, country_of
 from handlers.patience import Patience
-from handlers.ports import Clock, Entropy, Store, Tx
+from handlers.ports import Clock, Entropy, Store, Trouble, Tx
 from handlers.reading import Read
 from handlers.renewal import Renewal, Told
 from handlers.roster import Member, Vetters, members, spellings
@@ -29,7 +30,7 @@ from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.draw import choose
 from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
-from routing.people import Atlas, Roster, TipFacts
+from routing.people import Atlas, Flag, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
@@ -61,6 +62,8 @@ class Waiting:
 
 
 HELD_LONGEST = timedelta(days=14)
+HELD_AGAIN_MS = 12 * HOUR_MS
+"""When a held tip is looked at again, with the same coins and rules; an urgent one each hour."""
 LastResort = Callable[[Tx, GateFile], Awaitable[bool]]
 """Whether trustees could give this case's key back."""
 
@@ -79,6 +82,7 @@ class Pipeline:
     erasures: Erasures
     succession: Succession
     renewal: Renewal
+    letters: Letters
     patience: Patience
     last_resort: LastResort
 
@@ -152,6 +156,9 @@ class Pipeline:
                 raise CaseMoved
             await self.renewal.escrow(tx, key, gate)
             await self._settle(tx, waiting, read)
+            if Flag.TWO_VETTERS_REVIEW in drawn.flags:
+                await self.letters.write(tx, Trouble.TWO_VETTERS_REVIEW, case=waiting.case.id)
+                self.alarm(Trouble.TWO_VETTERS_REVIEW)
             if grants:
                 await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
             else:
@@ -161,12 +168,15 @@ class Pipeline:
         reached(Point.CASE_SEALED)
 
     async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts) -> None:
-        """Looked at again at a start, when the roster changes, when the source writes, and when it has waited too long."""
-        too_long = int((facts.received + HELD_LONGEST).timestamp() * 1000)
+        """Looked at again when the source writes, and by itself: somebody's suspension may be over, a card may have come."""
+        now, too_long = self.clock.now_ms(), int((facts.received + HELD_LONGEST).timestamp() * 1000)
+        again = -(-(now + (HOUR_MS if facts.urgent else HELD_AGAIN_MS)) // HOUR_MS) * HOUR_MS
         async with self.store.begin() as tx:
+            locked = await tx.lock_case(waiting.case.id)
+            if locked is None or locked.version != waiting.case.version:
+                raise CaseMoved  # a newer message came meanwhile: it is looked at with the others
             await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
-            if too_long > self.clock.now_ms():
-                await tx.enqueue(TaskKind.SEAL, waiting.case.id, too_long)
+            await tx.enqueue(TaskKind.SEAL, waiting.case.id, min(again, too_long) if too_long > now else again)
             await tx.done(task)
 
     async def _goes_to_trustees(self, gate: GateFile) -> bool:
@@ -225,8 +235,9 @@ class Pipeline:
                 await self.patience.offered(tx, grant.id, gate, None if row is None else hours_of(row, self.keys))
 
     async def _kept(self, tx: Tx, case: CaseRow, gate: GateFile, told: Told) -> tuple[GateFile, bool]:
-        """The gate, written, with a new epoch where somebody who is out of the case was shown the last one."""
-        if await self.renewal.due(tx, gate):
+        """The gate, written, with a new epoch where somebody who is out of the case was shown the last one; and while a second reader
+        decides whether to close it, so that he must read what came before he agrees."""
+        if case.state is CaseState.CLOSING or await self.renewal.due(tx, gate):
             return await self.renewal.renew(tx, case, gate, told), True
         if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(gate)), case.version):
             raise CaseMoved

@@ -28,6 +28,7 @@ class Purging:
         the task, which stand in the clear, delete nothing alone. Raises Later while a message waits that reopens the case."""
         try:
             async with self.store.begin() as tx:
+                now, alive = self.clock.now_ms(), await tx.heartbeat(WORKER)  # before the case, like everybody who takes both
                 case = await tx.lock_case(task.ref)
                 if case is None or case.state is not CaseState.CLOSED or case.gate is None:
                     await tx.done(task)
@@ -37,7 +38,6 @@ class Purging:
                 if day is None:
                     await tx.done(task)
                     return
-                now, alive = self.clock.now_ms(), await tx.heartbeat(WORKER)
                 if alive is not None and abs(now - alive) > GAP_MS:
                     raise Later(GAP_MS)  # the clock has jumped, or the line stood still: what is due is put off before
                 if now < day * DAY_MS:

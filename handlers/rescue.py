@@ -26,7 +26,7 @@ from sealing.shares import read_given
 
 ONE_MORE = replace(DEFAULT, readers=1, alone=1.0)
 """The trustees who approve stand in the place of the two vetters whom a draw from a small pool needs."""
-RESCUED = frozenset({CaseState.SEALED, CaseState.OPEN})
+RESCUED = frozenset({CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class Rescue:
                 found = await self._draw(tx, case, gate, known)
             if found is not None:
                 await self._ask(tx, found)
+                self.alarm(Trouble.ORDER_EXHAUSTED)  # in each slot, until enough trustees have given
         now = self.clock.now_ms()
         raise Later(self.slot(now, gate.sla is Sla.URGENT and found is not None) - now)
 

@@ -98,6 +98,7 @@ class Rotation:
     async def turn(self, now_ms: int) -> Turned:
         """Raises StorageDown, KeyringError, OSError: the next turn goes on from there."""
         self.keys.shelf.take(self.folder.read())
+        await self.announce(now_ms)  # before a key is made: another worker may be ahead of these secrets
         stored = await self.store.epochs()
         made = tuple(epoch for purpose in LIFE_H if (epoch := self._renew(purpose, stored, now_ms)) is not None)  # (1)
         await self.announce(now_ms)

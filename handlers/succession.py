@@ -99,6 +99,16 @@ class Succession:
                 await tx.enqueue(TaskKind.OFFER, grant.id, self.clock.now_ms() if reads else at)
         return True
 
+    async def goes_on(self, tx: Tx, gate: GateFile, people: Sequence[str]) -> bool:
+        """Whether the case goes on without these: somebody of the order follows, or trustees hold shares of its key. Whom nobody can come
+        after is reminded, and not passed over."""
+        return await self.turn(tx, without(gate, people)) is not None or bool(await tx.shares(gate.case))
+
+    def until_slot(self, gate: GateFile) -> int:
+        """Milliseconds until the next."""
+        now = self.clock.now_ms()
+        return self.slot(now, gate.sla is Sla.URGENT) - now
+
     async def turn(self, tx: Tx, gate: GateFile) -> tuple[Seat, Sequence[GrantRow]] | None:
         """Whose turn it is, with his grants: the first who stands, was not passed over, and has a key of the newest epoch."""
         for seat in gate.standing():

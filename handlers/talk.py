@@ -203,7 +203,7 @@ class Talk:
         at a case's end belong to that."""
         mark, found = fingerprint(message.text.reveal()), understood.assessment
         asked = thread.asked.get(row.id)
-        ended = None if held.case_id is not None or thread.ended is None else await tx.case(thread.ended)
+        ended = None if held.case_id is not None or thread.ended is None else await tx.lock_case(thread.ended)
         if ended is not None and ended.state is not CaseState.PURGED:
             return replace(held, case_id=ended.id), thread  # which opens it again
         if held.case_id is not None and (thread.crowd is None or not own_words(thread.crowd, mark, found, asked)):

@@ -59,9 +59,20 @@ def asked_mark(keys: WorkerKeys, tag: str, thread: Thread) -> ThreadRow:
 
 
 def read_thread(keys: WorkerKeys, row: ThreadRow | None) -> Thread:
-    """A fresh one when there is no row. Raises OpenError."""
+    """A fresh one when there is no row. One that no key opens any more may have been of somebody who asked for silence: he is met
+    so, and what he writes still goes to its case. Raises OpenError for one of an epoch that this process has not taken up yet."""
     if row is None:
         return Thread(State())
+    try:
+        return _opened(keys, row)
+    except OpenError:
+        if row.epoch > max(keys.epochs[Purpose.INTAKE]):
+            raise
+        return Thread(State(safety=Safety.SILENT))
+
+
+def _opened(keys: WorkerKeys, row: ThreadRow) -> Thread:
+    """Raises OpenError."""
     fields = read_json(keys.open(Purpose.INTAKE, row.epoch, row.sealed), "thread")
     asked, last = fields.get("asked"), fields.get("last_sending")
     if not isinstance(asked, dict) or not (last is None or isinstance(last, str)):

@@ -5,6 +5,7 @@ Time in which the line itself stood still, or its clock jumped, counts against n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.enrolment import Enrolment
@@ -71,7 +72,7 @@ class Watching:
         if grant.person_id is None or any(g.state is GrantState.OPEN for g in mine):
             return  # he reads the case, and has not looked at its new epoch yet: IDLE is for that
         passed_over = {g.person_id for g in grants if g.state is GrantState.LAPSED}
-        if len(passed_over) < HAND_OVERS[gate.sla]:
+        if len(passed_over) < HAND_OVERS[gate.sla] and await self.succession.goes_on(tx, gate, [grant.person_id]):
             await self.succession.leave(tx, case, [grant.person_id], GrantState.LAPSED, in_slot=True)
         elif grant.epoch == min(g.epoch for g in mine):  # one letter, however many epochs he was offered
             await self.letters.write(tx, Trouble.SILENT, case=case.id, person=grant.person_id)
@@ -87,8 +88,18 @@ class Watching:
             if case is not None and case.state in READ:
                 readers = {g.person_id for g in await tx.grants(case.id) if g.state is GrantState.OPEN and g.person_id is not None}
                 if readers:
-                    await self.succession.leave(tx, case, sorted(readers), GrantState.LAPSED, in_slot=True)
+                    await self._idle(tx, case, sorted(readers))
             await tx.done(task)
+
+    async def _idle(self, tx: Tx, case: CaseRow, readers: Sequence[str]) -> None:
+        gate = read_gate(self.keys, case)
+        if await self.succession.goes_on(tx, gate, readers):
+            await self.succession.leave(tx, case, readers, GrantState.LAPSED, in_slot=True)
+            return
+        for person in readers:
+            await self.letters.write(tx, Trouble.SILENT, case=case.id, person=person)
+        self.alarm(Trouble.SILENT)
+        await self.patience.stirred(tx, gate)
 
     async def _stood_still(self, tx: Tx, task: Task) -> bool:
         """Whether the last sign of life is so old that this must not run yet. Then everything is put off, this with it."""

@@ -56,7 +56,8 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class GateFile:
-    """`recipient`: the case's public key. `excluded`: everybody of the roster who may not read it. Tuples of ids are sorted."""
+    """`recipient`: the case's public key. `excluded`: whom a fact of the tip excludes; who is
+    merely inactive or unvetted is judged anew each time. Tuples of ids are sorted."""
 
     case: str
     epoch: int
@@ -124,7 +125,7 @@ def draw_up(
         child=tip.child,
         could_involve_child=tip.could_involve_child,
         asks_help=tip.asks_help,
-        excluded=tuple(sorted(person for person, codes in drawn.reasons.items() if codes)),
+        excluded=tuple(sorted(person for person, codes in drawn.reasons.items() if not OF_THE_MOMENT.issuperset(codes))),
         order=tuple(Seat(person, Role.HANDLER, rank, cards[person]) for rank, person in enumerate(drawn.order, start=1)),
         pool=drawn.pool,
         chances=dict(sorted(drawn.chances.items())),
@@ -146,6 +147,24 @@ def may_approve(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> 
     if person.card.role is not Role.TRUSTEE:
         return Refused(Refusal.NO_TRUSTEE)
     return _barred(gate, person, now, atlas)
+
+
+def may_keep(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:
+    """Whether a trustee's share is a real one. By what the regions file has today: a fact that it lacks for a while must not make every
+    share a dummy for ever. `may_approve` asks again, by all facts, before one is given."""
+    if person.card.role is not Role.TRUSTEE:
+        return Refused(Refusal.NO_TRUSTEE)
+    facts = facts_of(gate)
+    return _barred(
+        replace(
+            gate,
+            regions=tuple(sorted(facts.regions & atlas.regions.keys())),
+            agencies=tuple(sorted(facts.agencies & atlas.agencies.keys())),
+        ),
+        person,
+        now,
+        atlas,
+    )
 
 
 def _barred(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:

@@ -33,9 +33,11 @@ class Epochs(Mapping[Purpose, Mapping[int, str]]):
 
     def drained_since(self, purpose: Purpose, number: int) -> int | None:
         """From which hour another took its place; None = none did. The earliest that any later one says: a clock that was wrong once
-        keeps no key alive."""
-        later = [self.since(purpose, n) for n in self._held[purpose] if n > number]
-        return min(later) if later else None
+        keeps no key alive. One that says it came before this epoch did was made under a clock that was behind, and does not count. Where
+        all say so, this one's clock was ahead (or is still behind): then it is the next, which did take its place."""
+        later = [self.since(purpose, n) for n in sorted(self._held[purpose]) if n > number]
+        after = [hour for hour in later if hour >= self.since(purpose, number)]
+        return min(after) if after else next(iter(later), None)
 
     def add(self, purpose: Purpose, number: int, identity: str, since: int = 0) -> None:
         self._held[purpose] = {**self._held[purpose], number: identity}

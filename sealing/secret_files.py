@@ -17,6 +17,7 @@ from sealing.rows import HOUR_MS, Purpose
 
 KEY_FILE = re.compile(r"([a-z]+)-([1-9][0-9]*)\.key")
 SINCE = re.compile(r"# since: ([0-9]{1,9})")
+DYING = ".dying"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -53,20 +54,35 @@ def write_over(file: Path, text: str) -> None:
 
 
 def destroy(file: Path) -> None:
-    """Written over, then taken away; one that is gone already is no fault. A flash disk, a journal or a snapshot may keep the old blocks
-    all the same: only an encrypted disk and no copies of the folder keep the promise."""
+    """Written over, then taken away; one that is gone already is no fault. Its name goes first, so that a process that dies in the middle
+    leaves no broken secret under it, but one that `sweep` finds. A flash disk, a journal or a snapshot may keep the old blocks all the
+    same: only an encrypted disk and no copies of the folder keep the promise."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return
     try:
+        if not file.name.endswith(DYING):
+            file = file.rename(file.with_name(f".{file.name}.{secrets.token_hex(4)}{DYING}"))
+            _sync_folder(file.parent)
         length = os.fstat(descriptor).st_size
         os.write(descriptor, secrets.token_bytes(length))
         os.fsync(descriptor)
+    except FileNotFoundError:  # somebody else took it between our two looks, and destroys it
+        return
     finally:
         os.close(descriptor)
     file.unlink(missing_ok=True)
     _sync_folder(file.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Ends what a process that died had begun to destroy. Raises KeyringError."""
+    for file in folder.glob(f".*{DYING}"):
+        try:
+            destroy(file)
+        except OSError:
+            raise KeyringError(f"{file.name} is to be destroyed, and cannot be") from None
 
 
 def read(file: Path, *, given: bool = False) -> str:
@@ -101,6 +117,7 @@ class KeyFolder:
 
     def read(self) -> Epochs:
         """Everything held now. Raises KeyringError."""
+        sweep(self._folder)
         held = Epochs()
         for file in sorted(self._folder.glob("*.key")):
             if named := KEY_FILE.fullmatch(file.name):

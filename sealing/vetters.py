@@ -2,7 +2,8 @@
 
 list = JSON {"v":1,"kind":"vetters","number":n,"previous":hex SHA-256 of the list before (of number 1: of its file),"one_house":bool,
 "vetters":[{"name","agency","verify","age"?}]}. Signed list: {"v":1,"kind":"signed vetters","list":base64,"signatures":[{"key":fingerprint,
-"signature":base64}]}. Number 1 is a file of its own form: JSON with `one_house` and `vetters` alone.
+"signature":base64}],"before":[fingerprints of the vetters before]}. Number 1 is a file of its own form: JSON with `one_house` and `vetters`
+alone.
 """
 
 from __future__ import annotations
@@ -56,10 +57,12 @@ class VetterList:
 
 @dataclass(frozen=True, slots=True)
 class SignedList:
-    """`signatures` = (fingerprint of the vetter's key, 64 bytes)."""
+    """`signatures` = (fingerprint of the vetter's key, 64 bytes). `before`: fingerprints of those whose signatures count, so that nobody
+    else signs by mistake. Nothing is believed because of it: `follow` goes by the list before."""
 
     data: bytes
     signatures: tuple[tuple[str, bytes], ...] = ()
+    before: tuple[str, ...] = ()
 
     def signed_by(self, seed: str) -> SignedList:
         """Signing twice changes nothing."""
@@ -71,7 +74,7 @@ class SignedList:
     def to_bytes(self) -> bytes:
         signatures = [{"key": name, "signature": base64.b64encode(value).decode()} for name, value in self.signatures]
         fields = {"v": 1, "kind": "signed vetters", "list": base64.b64encode(self.data).decode(), "signatures": signatures}
-        return json.dumps(fields, separators=(",", ":")).encode()
+        return json.dumps({**fields, "before": self.before}, separators=(",", ":")).encode()
 
 
 def next_list(before: VetterList, one_house: bool, vetters: Sequence[Vetter]) -> SignedList:
@@ -88,7 +91,7 @@ def next_list(before: VetterList, one_house: bool, vetters: Sequence[Vetter]) ->
     }
     data = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
     read_list(data)
-    return SignedList(data)
+    return SignedList(data, before=tuple(before.keys))
 
 
 def first_list(data: bytes) -> VetterList:
@@ -119,9 +122,10 @@ def parse_signed_list(data: bytes) -> SignedList:
             raise ChainError("a later list of vetters is another kind of file")
         body = base64.b64decode(fields["list"], validate=True)
         signatures = tuple((str(s["key"]), base64.b64decode(s["signature"], validate=True)) for s in fields["signatures"])
+        before = tuple(str(name) for name in fields.get("before", ()))
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise ChainError("a later list of vetters is not one that `tipline vetters draft` wrote") from None
-    return SignedList(body, signatures)
+    return SignedList(body, signatures, before)
 
 
 def follow(before: VetterList, signed: SignedList) -> VetterList:
@@ -142,8 +146,9 @@ def follow(before: VetterList, signed: SignedList) -> VetterList:
     return after
 
 
-def majority(before: VetterList) -> int:
-    return len(before.vetters) // 2 + 1
+def majority(vetters: int) -> int:
+    """How many of so many vetters must sign the next list."""
+    return vetters // 2 + 1
 
 
 def _list(fields: Mapping[str, object], number: int, previous: str, data: bytes) -> VetterList:

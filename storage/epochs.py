@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, and_, func, select, true, tuple_, update
@@ -128,17 +128,15 @@ async def record(
     transaction: Transaction, rows: Sequence[EpochRow], leaf: Callable[[EpochRow], bytes] | None = None, custody: str | None = None
 ) -> None:
     """The public halves of the worker's keys. What it does not hold and is older than what it holds is destroyed, and what is destroyed
-    stays so. `leaf` = the custody leaf of an epoch that is new in a purpose that had one. `custody`: newer rows that this key did not sign
-    are somebody's invention, and are destroyed.
+    stays so. `leaf` = the custody leaf of an epoch that is new in a purpose that had one. `custody`: in a database of this line, rows that
+    this key did not sign are somebody's invention: newer ones are destroyed, and one in the place of ours makes room for ours.
 
-    Raises EpochMismatch where the table names another key for an epoch, or newer ones than these: then these are old secrets.
+    Raises EpochMismatch where the table names another key for an epoch, or newer ones than these: then these are old secrets. And where
+    not one row is of a key that we hold, or signed by us: then it is another line's.
     """
     there = {(row.purpose, row.number): row for row in await known(transaction)}
     newest = {row.purpose: row.number for row in sorted(rows, key=lambda row: row.number)}
-    for row in there.values():
-        ours = custody is None or announced(row, custody)
-        if ours and row.state is not EpochState.DESTROYED and row.number > newest.get(row.purpose, row.number):
-            raise EpochMismatch
+    _check({(row.purpose, row.number): row for row in rows}, there, newest, custody)
     for row in rows:
         stored = there.get((row.purpose, row.number))
         if stored is None:
@@ -146,7 +144,9 @@ async def record(
             if leaf is not None and any(purpose is row.purpose for purpose, _ in there):
                 await CasePart(transaction).log(leaf(row))
         elif stored.recipient != row.recipient:
-            raise EpochMismatch
+            await _replace(transaction, row)
+            if leaf is not None:
+                await CasePart(transaction).log(leaf(row))
         elif stored.state is not EpochState.DESTROYED and stored != row:
             await _update(transaction, row, {"state": row.state, "signature": row.signature})
     held = {(row.purpose, row.number) for row in rows}
@@ -155,12 +155,39 @@ async def record(
             await _update(transaction, row, {"state": EpochState.DESTROYED})
 
 
-async def destroyed(transaction: Transaction, numbers: Collection[int]) -> set[int]:
-    """Which of these intake epochs are gone. Their rows stay as they are until the caller's commit (SQLite has one writer anyway)."""
+_Place = tuple[Purpose, int]
+
+
+def _check(rows: Mapping[_Place, EpochRow], there: Mapping[_Place, EpochRow], newest: Mapping[Purpose, int], custody: str | None) -> None:
+    """Raises EpochMismatch, as `record` says."""
+    same = {place for place, row in there.items() if place in rows and rows[place].recipient == row.recipient}
+    signed = [(place, row) for place, row in there.items() if custody is None or announced(row, custody)]
+    if there and not signed and not same:
+        raise EpochMismatch
+    for place, row in signed:
+        newer = row.state is not EpochState.DESTROYED and row.number > newest.get(row.purpose, row.number)
+        if newer or (place in rows and place not in same):
+            raise EpochMismatch
+
+
+async def closed(transaction: Transaction, numbers: Collection[int]) -> set[int]:
+    """Which of these intake epochs take no message: they are destroyed, or the table does not know them; but before the first worker said
+    what it holds, none is known and all take some. The rows of the others stay as they are until the caller's commit (SQLite has one
+    writer anyway)."""
     column = tables.epoch.c
     asked = select(column.number, column.state).where(column.purpose == Purpose.INTAKE, column.number.in_(numbers))
-    found = await transaction.run(asked.with_for_update(read=True))
-    return {number for number, state in found if state is EpochState.DESTROYED}
+    found = (await transaction.run(asked.with_for_update(read=True))).all()
+    if not found and (await transaction.run(select(column.number).where(column.purpose == Purpose.INTAKE).limit(1))).first() is None:
+        return set()
+    return set(numbers) - {number for number, state in found if state is not EpochState.DESTROYED}
+
+
+async def _replace(transaction: Transaction, row: EpochRow) -> None:
+    """Also where somebody's invention is called destroyed."""
+    column = tables.epoch.c
+    theirs = and_(column.purpose == row.purpose, column.number == row.number, column.recipient != row.recipient)
+    values = {"recipient": row.recipient, "state": row.state, "signature": row.signature}
+    await transaction.run(update(tables.epoch).where(theirs).values(values))
 
 
 async def _update(transaction: Transaction, row: EpochRow, values: dict[str, object]) -> None:

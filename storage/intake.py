@@ -18,7 +18,7 @@ from sealing.points import Point, reached
 from sealing.rows import Accepted, Purpose, QueueFull, SealedInbound, StorageDown, TaskKind
 from storage import tables
 from storage.engine import Database
-from storage.epochs import destroyed
+from storage.epochs import closed
 from storage.tasks import Clock, TaskIds, add_tasks
 from storage.transaction import Transaction
 
@@ -144,10 +144,11 @@ class SqlIntake:
         return (await transaction.run(due.order_by(column.due).offset(self._limits.waiting).limit(1))).first() is not None
 
     async def _commit(self, batch: list[SealedInbound]) -> list[Accepted | None]:
-        """None = sealed to a key that is destroyed: nothing of it is written, and a repeat is sealed to a newer one."""
+        """None = sealed to a key that is destroyed, or that the table does not know: nothing of it is written, and a repeat is sealed to
+        a newer one."""
         async with self._database.begin() as transaction:
             await self._room(transaction)
-            gone = await destroyed(transaction, {inbound.epoch for inbound in batch})
+            gone = await closed(transaction, {inbound.epoch for inbound in batch})
             readable = [inbound for inbound in batch if inbound.epoch not in gone]
             fresh = await _remember(transaction, readable) if readable else {}
             new = [inbound for inbound in readable if fresh.get(inbound.dedupe) is inbound]

@@ -104,6 +104,24 @@ def test_the_command_for_the_operator_uses_the_unit_s_program_user_and_settings(
     assert line_env()["TIPLINE_HOME"] == f"/var/lib/{unit['StateDirectory'][0]}"
 
 
+def test_commands_get_the_unit_s_credentials_while_they_are_there(tmp_path: Path) -> None:
+    script, given = (DEPLOY / "tipline-do").read_text(encoding="utf-8"), tmp_path / "given"
+    for place, here in (("/etc/tipline/line.env", DEPLOY / "line.env"), ("/run/credentials/tipline.service", given)):
+        assert place in script
+        script = script.replace(place, str(here))
+    script = script.replace("runuser -u tipline -- /opt/tipline/.venv/bin/tipline", "env")
+
+    def told() -> list[str]:
+        shown = subprocess.run(
+            ["/bin/sh", "-c", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True, timeout=10
+        )
+        return [line for line in shown.stdout.splitlines() if line.startswith("CREDENTIALS_DIRECTORY=")]
+
+    assert told() == []
+    given.mkdir()
+    assert told() == [f"CREDENTIALS_DIRECTORY={given}"]
+
+
 def test_the_unit_has_its_walls() -> None:
     unit = directives()
     yes = {

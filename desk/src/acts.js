@@ -8,7 +8,7 @@ const PATIENCE_MS = 120_000;
 // "refused" with status 410 when the line holds neither the act nor its answer: nothing more will come.
 export async function carryOut(session, act) {
   const options = { authorization: session.authorization, signal: session.signal };
-  await call("/desk/acts", { ...options, body: act });
+  await call("/desk/acts", { ...options, body: act, keepalive: session.keepalive });
   const giveUp = Date.now() + PATIENCE_MS;
   while (Date.now() < giveUp) {
     await pause(Math.min(session.pollMs, 1000), session.signal);

@@ -28,11 +28,12 @@ from bot.backup import confirm, make_backup, restore, waiting_to_leave
 from bot.channels import Channels, Twilio
 from bot.run import prepare
 from bot.settings import DiskFiles, Mode, Settings, load_settings
-from sealing import custody, plaintexts
+from sealing import custody, plaintexts, signing
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_worker, make_secrets
 from sealing.plaintexts import Outgoing
 from sealing.rows import CaseState, Purpose, SendingRow, SendingState, TaskKind
+from sealing.statements import signed_statement
 from storage import tables
 from storage.archive import BackupError, reading, writing
 from storage.engine import Database, open_database
@@ -237,8 +238,13 @@ async def test_an_opening_by_a_lost_key_is_counted_not_refused(url: str, servers
         others = next(iter(line.vetters.keys.values()))
         async with line.database.begin() as transaction:
             await transaction.run(update(tables.person).values(verify_key=others))
+        vetter, gone = signing.generate(), signing.generate()
+        async with SqlStore(line.database).begin() as tx:
+            for seed, _ in (vetter, gone):
+                await tx.log(signed_statement(EntryKind.SUSPEND, "c" * 64, 500_000, seed))
         await make_backup(line.database, tmp_path / "b")
-        assert (await restore(database, tmp_path / "b", line.keys, line.clock.now)).unchecked == 1
+        found = await restore(database, tmp_path / "b", line.keys, line.clock.now, [vetter[1]])
+        assert (found.unchecked, found.others) == (1, 1), "the opening; and of the statements that of an unknown vetter"
 
 
 @asynccontextmanager
@@ -398,6 +404,7 @@ def test_an_operator_backs_up_restores_and_confirms(operator: Operator) -> None:
     prepare(settings)
     made = operator.run("backup", file)
     assert (made.exit_code, "1 log entries" in made.output) == (0, True)
+    assert "tipline keys recovery write" in made.output
     assert "exists already" in refusal(operator.run("backup", file))
     assert "not empty" in refusal(operator.run("restore", file))
     for left in home.glob("tipline.db*"):
@@ -407,6 +414,8 @@ def test_an_operator_backs_up_restores_and_confirms(operator: Operator) -> None:
     restored = operator.run("restore", file)
     assert restored.exit_code == 0, restored.output
     assert "tipline restore --confirm" in restored.output
+    assert "every one signed" in restored.output
+    assert "0 answer(s)" not in restored.output
     assert asyncio.run(log_of(home)) == [EntryKind.COMMIT, EntryKind.RESTORE]
     prepare(settings)  # as `serve` would: it is this line's own database
     kept = CliRunner().invoke(app, ["restore", "--confirm"], env={"TIPLINE_HOME": str(home), "HOME": ""}, input="n\n")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bot.__main__ import PLAIN, app
+from bot.__main__ import PLAIN, app, sentence
 from bot.enrol import draft, read_details, read_public
 from routing.cards import card_bytes, parse_card
 from sealing import custody, passphrase
@@ -150,6 +150,12 @@ def test_keys_are_private_and_open_with_their_passphrase(desk: Desk) -> None:
 
 def test_a_key_file_is_written_for_its_owner_alone(made: Path) -> None:
     assert stat.S_IMODE((made / "ana.key").stat().st_mode) == 0o600
+
+
+def test_what_stops_a_command_is_said_in_a_sentence() -> None:
+    assert sentence("the first list is another: chmod 644 it") == "The first list is another: chmod 644 it."
+    for whole in ("ana.card is not a key card.", "The details lack name.", "recovery.written is unreadable"):
+        assert sentence(whole) == whole
 
 
 def test_keys_are_never_overwritten_and_short_passphrases_refused(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -321,7 +322,14 @@ def test_two_of_three_trustees_bring_a_lost_line_back(operator: Operator, people
     assert opening.stderr is not None
     while not (found := re.search(r"--to (age1[0-9a-z]+)", line := opening.stderr.readline())):
         assert line, "it ended before it said to which key"
+    shown = hashlib.sha256(found[1].encode()).hexdigest()[:16]
+    assert f"has the fingerprint {shown}." in opening.stderr.readline()
+    asking = ("--to", found[1], "--passphrase-file", operator.folder / "spoken")
+    asked = operator.run("trustee", "share", file, "--key", operator.folder / f"{TRUSTEES[0]}.key", *asking, stdin="n\n")
+    assert (asked.exit_code, shown in asked.output, "this fingerprint" in asked.output) == (1, True, True)
     spoken = ("--to", found[1], "--passphrase-file", operator.folder / "spoken", "--yes")
+    nonsense = ("--to", "age1nonsense", "--passphrase-file", operator.folder / "spoken")  # it would ask, and gets no answer
+    assert "Nothing can be sealed" in operator.refused("trustee", "share", file, "--key", operator.folder / f"{TRUSTEES[0]}.key", *nonsense)
     assert "None of the shares" in operator.refused("trustee", "share", file, "--key", operator.folder / "hana.key", *spoken)
     shares = [
         operator.done("trustee", "share", file, "--key", operator.folder / f"{name}.key", *spoken).splitlines()[-1] for name in TRUSTEES[:2]
@@ -334,6 +342,7 @@ def test_two_of_three_trustees_bring_a_lost_line_back(operator: Operator, people
         lost.custody_seed, lost.row_key, lost.draw_secret, lost.sending_pepper,
     )  # fmt: skip
     assert back.index_pepper != lost.index_pepper
+    assert "holds the newest keys" in operator.done("keys", "show")
     for purpose in (Purpose.RELEASE, Purpose.GATE, Purpose.ROSTER):
         assert back.epochs[purpose] == lost.epochs[purpose]
     for purpose in (Purpose.INTAKE, Purpose.DELIVERY):
@@ -343,6 +352,7 @@ def test_two_of_three_trustees_bring_a_lost_line_back(operator: Operator, people
     assert {file.stat().st_mode & 0o077 for file in (operator.home / "secrets").rglob("*")} == {0}
     assert "Restored 0 case(s)" in operator.done("restore", backup)
     assert "4" in operator.done("roster", "list")
+    assert "generation 2: any 2 of 3" in operator.done("keys", "recovery", "write", operator.folder / "next.recovery")
     states = asyncio.run(intake_states(operator.home))
     assert states[1] is EpochState.DESTROYED, "what the lost machine held is never sealed to again"
 

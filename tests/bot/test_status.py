@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -91,3 +92,4 @@ def test_the_command(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "Worker" in shown.output
     assert "never seen" in shown.output
+    assert re.search(r"Letters that vetters have not read +0", shown.output)

@@ -114,6 +114,12 @@ async def test_nothing_is_sealed_unless_the_trustee_his_own_list_of_vetters_and_
                 next_reader(card, line.vetters, today())
         with pytest.raises(DeskError, match="expired"):
             next_reader(signed(line, seat.person), line.vetters, member.card.expires + timedelta(days=1))
+        vetted = member.card.issued.date()
+        line.cards = {**line.cards, seat.person: replace(line.cards[seat.person], expires=vetted + timedelta(days=900))}
+        last = vetted + timedelta(days=365)
+        assert next_reader(signed(line, seat.person), line.vetters, last).person.id == seat.person
+        with pytest.raises(DeskError, match="vetted too long ago"):
+            next_reader(signed(line, seat.person), line.vetters, last + timedelta(days=1))
 
 
 def test_the_commands_say_what_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

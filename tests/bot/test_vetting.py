@@ -182,12 +182,13 @@ def test_a_person_is_suspended_by_one_vetter_then_by_two(office: Office) -> None
     assert [(p["state"], p["until"]) for p in office.listed()] == [("active", "")]
     shown = office.done("roster", "suspend", card, statement, *office.by("vera"))
     assert "Ana Example" in shown  # the vetter sees whom; the operator does not
+    assert "lapses after 72 hours, unless another vetter" in shown
     assert "lapses on" in office.done("roster", "load", statement)
     (person,) = office.listed()
     assert person["state"] == "suspended"
     assert person["until"] != ""
     assert "has your signature already" in why(office.run("roster", "suspend", card, statement, *office.by("vera")))
-    office.done("roster", "suspend", str(person["card"]), statement, *office.by("vito"))
+    assert "the suspension stays until two" in office.done("roster", "suspend", str(person["card"]), statement, *office.by("vito"))
     both = office.done("roster", "load", statement)
     assert "has this statement already" in both
     assert "until two vetters lift it" in both
@@ -214,8 +215,11 @@ def test_a_revoked_card_is_dead_whatever_database_is_put_in_its_place(office: Of
     card, statement = office.card(), office.path("out.json")
     office.done("roster", "load", card)
     old = (office.path("home") / "tipline.db").read_bytes()
-    for vetter in ("vera", "vick"):
-        office.done("roster", "revoke", card, statement, *office.by(vetter))
+    first, second = (office.done("roster", "revoke", card, statement, *office.by(vetter)) for vetter in ("vera", "vick"))
+    assert "Nothing changes until another vetter" in first
+    assert "Hand it to the other vetter" in first
+    assert "the card ends for ever. " in second
+    assert "Bring it to the operator at once" in second
     told = office.done("roster", "load", statement)
     assert "until then nothing changes" in told
     assert "revoked, for ever" in told
@@ -233,10 +237,16 @@ def test_a_card_that_lifts_a_tie_is_announced(office: Office) -> None:
     assert "announced. It lifts something" in office.done("roster", "load", office.card(2, conflicts=()))
     (person,) = office.listed()
     assert (person["number"], person["announced"]) == (1, True)
+    assert person["announced_card"] == parse_signed_card(office.path("ana2.card").read_bytes()).fingerprint()
+    stop = office.path("stop.json")
+    for vetter, told in (("vera", "for 72 hours at most"), ("vito", "does not count until two vetters lift it")):
+        office.done("roster", "suspend", str(person["announced_card"]), stop, *office.by(vetter))
+        assert told in office.done("roster", "load", stop)
+    assert [p["state"] for p in office.listed()] == ["active"], "of the card that is hers meanwhile"
     assert "announced" in office.done("roster", "list")
     assert "enrolled." in office.done("roster", "load", office.card(3, conflicts=("Leo Example", "Olga")))
     (person,) = office.listed()
-    assert (person["number"], person["announced"]) == (3, False)
+    assert (person["number"], person["announced"], person["announced_card"]) == (3, False, "")
     dead = DeadCards(office.path("home") / "secrets" / "worker" / NAME)
     assert dead.replaced == {parse_signed_card(office.path("ana1.card").read_bytes()).fingerprint()}
 
@@ -262,9 +272,15 @@ def test_vetters_change_by_a_list_that_most_of_them_sign(office: Office) -> None
     office.done("roster", "load", office.card())
     shown = office.done("vetters", "sign", new, *office.by("vera"))
     assert "Vetter vivi" in shown
+    assert "1 more of the 3 vetters before must sign it" in shown
     (folder / "2.json").write_bytes(new.read_bytes())
     assert "signed by 1 of 3" in why(office.run("roster", "load", office.card()))
-    office.done("vetters", "sign", new, *office.by("vick"))
+    assert "puts it beside the other lists now, as 2.json" in office.done("vetters", "sign", new, *office.by("vick"))
+    office.path("third.json").write_bytes((folder / "1.json").read_bytes())
+    office.done(
+        "vetters", "draft", office.write_list(office.path("other.json"), "vito", "vick"), office.path("third.json"), office.path("3.json")
+    )
+    assert "not on the list before" in why(office.run("vetters", "sign", office.path("3.json"), *office.by("vera")))
     (folder / "2.json").write_bytes(new.read_bytes())
     told = office.done("vetters", "show", folder)
     first, second = read_chain(folder)
@@ -297,6 +313,13 @@ def test_what_is_no_chain(office: Office, tmp_path: Path) -> None:
     (folder / "1.json").chmod(0o666)
     with pytest.raises(VettersError, match="chmod 644"):
         read_chain(folder)
+    (folder / "1.json").chmod(0o644)
+    for mode in (0o775, 0o757):
+        folder.chmod(mode)
+        with pytest.raises(VettersError, match="chmod 755"):
+            read_chain(folder)
+    folder.chmod(0o755)
+    assert len(read_chain(folder)) == 1
     with pytest.raises(VettersError, match="cannot be read"):
         read_chain(tmp_path / "nowhere.json")
 
@@ -381,7 +404,8 @@ def test_letters_are_carried_to_a_vetter_s_own_device(office: Office) -> None:
 
 
 def test_every_letter_of_ours_is_said_in_words() -> None:
-    codes = {*News, *Matter, Trouble.ORDER_EXHAUSTED, Trouble.SILENT, Trouble.UNCONCURRED, Trouble.DISAGREED}
+    letters = (Trouble.ORDER_EXHAUSTED, Trouble.SILENT, Trouble.UNCONCURRED, Trouble.DISAGREED, Trouble.TWO_VETTERS_REVIEW)
+    codes = {*News, *Matter, *letters}
     assert set(mail.WORDS) == {code.value for code in codes}
     unknown = LetterRow("0" * 32, "", 0, age.seal(letter(Letter("new_code", "", "", Sensitive(""))), age.generate()[1]))
     assert "does not open" in mail.opened([unknown], age.generate()[0])[0]

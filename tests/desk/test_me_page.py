@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from bot.enrol import invitation, read_public
 from routing.duty import parse_duty
@@ -158,6 +158,39 @@ def test_it_is_sent_again_while_the_line_cannot_be_reached(page: Page, line: Fak
     page.unroute("**/desk/acts")
     page.clock.fast_forward(4000)
     until(page, lambda: line.said == PRESSURED)
+
+
+def test_it_is_sent_again_when_his_time_had_ended_and_when_the_worker_refused_it(page: Page, line: FakeLine, bea: Reader) -> None:
+    page.clock.install()
+    log_in(page, line, bea)
+    page.wait_for_timeout(300)
+    line.refuse = "wrong_hour"
+    posted: list[int] = []
+
+    def end_first(route: Route) -> None:
+        """His token is of no use any more at the moment in which he says it."""
+        if not posted:
+            line.tokens.clear()
+        posted.append(len(line.said))
+        route.continue_()
+
+    page.route("**/desk/acts", end_first)
+    page.fill("#find", "grey harbour")
+    page.press("#find", "Enter")
+    until(page, lambda: len(posted) == 1)
+    page.wait_for_timeout(200)
+    assert line.acts == [], "nobody was let in with that token"
+    page.clock.fast_forward(3000)
+    until(page, lambda: len(line.acts) == 1)
+    expect(page.locator("#status")).to_have_text(AWAY)
+    page.wait_for_timeout(300)
+    assert line.said == []
+    line.refuse = ""
+    page.clock.fast_forward(3000)
+    until(page, lambda: line.said == PRESSURED)
+    assert len(set(line.acts)) == 2, "what was refused is not sent again as the same"
+    expect(page.locator("#status")).to_have_text(AWAY)
+    assert page.locator("main").inner_text() == "Try again"
 
 
 def test_it_is_told_before_the_page_knows_who_he_is_to_the_line(page: Page, line: FakeLine, bea: Reader) -> None:

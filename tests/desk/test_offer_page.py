@@ -74,6 +74,27 @@ def test_a_card_that_the_stub_does_not_name_is_never_confirmed(page: Page, line:
     expect(page.locator(".ties")).to_have_count(0)
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["his-card-of-today", "another-card"])
+def test_an_offer_of_the_version_before_is_opened(page: Page, line: FakeLine, ana: Reader, same: bool) -> None:
+    """Its stub carries neither the card nor the line's key: the line tells both at every login."""
+    found = line.open_case(ana, [spanish_tip()])
+    said = age.read_json(age.unseal(found.stub, ana.key.identity), "stub")
+    before = {name: value for name, value in said.items() if name not in ("own", "line")} | ({} if same else {"card": "0" * 64})
+    found.stub = age.seal(age.padded_json(before), ana.recipient)
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url) if "/desk/acts/" in answer.url and answer.status == 200 else None)
+    log_in(page, line, ana)
+    until(page, lambda: bool(asked))
+    page.wait_for_timeout(100)
+    page.click(f"[data-case='{found.key.case_id}']")
+    expect(page.locator("text=Open this case")).to_be_visible()
+    expect(page.locator(".warning")).to_have_count(0)
+    expect(page.locator(".ties")).to_have_count(1 if same else 0)
+    if same:
+        page.click("text=Open this case")
+        expect(page.locator(".message").first).to_be_visible()
+
+
 def test_a_tie_that_he_adds_goes_to_the_vetters(page: Page, line: FakeLine, ana: Reader) -> None:
     found = line.open_case(ana, [spanish_tip()])
     line.rotate()  # the stub's recipients are of yesterday: what he writes goes to today's, which the line's key signed

@@ -189,7 +189,7 @@ async def test_one_reader_alone_does_not_close_a_danger_case(long_line: TestLine
         assert await state_of(line, case_id) is CaseState.CLOSING
         await line.later(6)
     told = await read_letters(line, vetters)
-    assert set(told) == {(Trouble.DISAGREED, case_id), (Trouble.UNCONCURRED, case_id)}
+    assert set(told) == {(Trouble.DISAGREED, case_id), (Trouble.UNCONCURRED, case_id), (Trouble.ORDER_EXHAUSTED, case_id)}
     assert Trouble.ORDER_EXHAUSTED in line.alarms
     await line.later(400 * 24 * 3600)
     assert await state_of(line, case_id) is CaseState.CLOSING
@@ -646,3 +646,15 @@ async def test_a_readers_words_after_the_question_take_the_digits(line: TestLine
     assert [p.helped for p in await proposals(line, case_id)] == [Helped.UNKNOWN]
     async with line.store.begin() as tx:
         assert sum(envelope.part is Part.MESSAGE for envelope in await tx.envelopes(case_id)) == 3
+
+
+async def test_the_second_agrees_to_nothing_that_he_has_not_read(line: TestLine) -> None:
+    case_id, _, second = await second_look(line)
+    await line.write(PHONE, "Acaban de matar a una")
+    assert (await decide(line, case_id, second, EntryKind.CONCUR))["code"] in (Refusal.STALE, Refusal.NOT_YOURS)
+    assert await state_of(line, case_id) is CaseState.CLOSING
+    await line.later(6)
+    grants = sorted((g for g in await line.grants(case_id) if g.state is GrantState.OFFERED), key=lambda g: g.epoch)
+    for grant in grants:
+        assert (await line.open(grant, second))["result"] == Result.OPENED
+    assert (await decide(line, case_id, second, EntryKind.CONCUR))["result"] == Result.DONE

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from handlers.memory import Safety
 from handlers.ports import MaybeSent, NotSent, Sent, Unsent, Wait
-from sealing.rows import SendingState, TaskKind
+from handlers.thread import read_thread
+from sealing.age import OpenError
+from sealing.rows import Purpose, SendingState, TaskKind
 from storage import tables
 from tests.handlers.test_line_channels import Provider, heard, message, rows, sending_states
 from tests.handlers.test_line_reading import PHONE, TIP, answer, answer_to, opened_case
-from tests.line import Outbox, TestLine, fresh_line
+from tests.line import CHANNEL, Outbox, TestLine, fresh_line
 from triage.language import Translation
 from triage.sensitive import Sensitive
 from triage.tip import Control
@@ -195,3 +198,56 @@ async def test_of_an_answer_to_who_was_forgotten_since_the_ledger_keeps_no_text_
     async with one.database.begin(reading=True) as transaction:
         kept = await transaction.run(select(tables.sending.c.sealed).where(tables.sending.c.case_id == case_id))
     assert [row.sealed for row in kept] == [b""]
+
+
+# ---- a conversation that no key opens any more, as after a recovery of the secrets alone
+
+
+async def unreadable(line: TestLine) -> None:
+    """The row stays, and its intake epoch is gone."""
+    async with line.database.begin() as transaction:
+        await transaction.run(update(tables.thread).values(epoch=0))
+
+
+async def test_a_conversation_of_an_epoch_that_comes_yet_silences_nobody(one: TestLine) -> None:
+    """Another worker has the newer key already: this one must not take the source for one who asked for silence."""
+    await one.take(message(one, "hola"))
+    async with one.store.begin() as tx:
+        stored = await tx.thread(one.keys.index_tag(CHANNEL, PHONE))
+    assert stored is not None
+    with pytest.raises(OpenError):
+        read_thread(one.keys, replace(stored, epoch=stored.epoch + 1))
+    assert read_thread(one.keys, replace(stored, epoch=0)).state.safety is Safety.SILENT
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["of-a-case", "of-none-yet"])
+async def test_who_wrote_in_a_conversation_that_nobody_can_read_is_read_and_met_with_silence(one: TestLine, sealed: bool) -> None:
+    if sealed:
+        case_id, _, identity = await opened_case(one)
+    else:
+        await one.take(message(one, "hola"))
+        await heard(one)
+    await unreadable(one)
+    await one.take(message(one, MORE))
+    assert await heard(one) == []
+    await one.later(121)
+    await one.later(6)
+    if not sealed:
+        (case_id,) = await one.cases()
+        _, identity = await one.open_first(case_id)
+    assert MORE in [part.get("text") for part in await one.read(case_id, identity)]
+    assert await rows(one, "inbound") == 0
+
+
+async def test_forget_takes_a_conversation_that_nobody_can_read(one: TestLine) -> None:
+    """Of it the mark of a wish for silence stays, which nobody can say that there was none; no case, no way back, no answer."""
+    case_id, _, identity = await opened_case(one)
+    await unreadable(one)
+    await one.take(message(one, "", control=Control.FORGET))
+    assert await heard(one) == []
+    async with one.store.begin() as tx:
+        stored = await tx.thread(one.keys.index_tag(CHANNEL, PHONE))
+    assert stored is not None
+    assert (stored.case_id, stored.epoch) == (None, max(one.keys.epochs[Purpose.INTAKE]))
+    assert "contact" not in [part["kind"] for part in await one.read(case_id, identity)]
+    assert await rows(one, "inbound") == 0

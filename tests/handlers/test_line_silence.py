@@ -17,8 +17,10 @@ from handlers.ports import Trouble
 from handlers.requests import Refusal
 from handlers.roster import members
 from handlers.slots import Slots
+from handlers.succession import read_gate
 from handlers.watching import GAP_MS, WORKER
 from routing.duty import HOUR_MS, Duty, due, duty_bytes
+from routing.gate import Seat
 from routing.people import Atlas, Region, RegionKind
 from sealing.custody import EntryKind
 from sealing.rows import DAY_MS, CaseState, GrantState, Purpose, Task, TaskKind
@@ -26,6 +28,7 @@ from storage import tables
 from tests.handlers.leaving import (
     TEXT,
     as_new,
+    give_up,
     kinds_of,
     letters,
     offered,
@@ -354,3 +357,34 @@ async def test_due_times_stand_on_slots(line: TestLine) -> None:
     assert case.state is CaseState.OPEN
     for kind in (TaskKind.LAPSE, TaskKind.IDLE):
         assert [at % 5_000 for at in await dues(line.database, kind)] == [0]
+
+
+async def test_the_last_who_may_read_a_case_is_reminded_and_not_passed_over(line: TestLine) -> None:
+    case_id, _ = await sealed(line, URGENT)
+    order = [seat.person for seat in await order_of(line, case_id)]
+    for person in order[:-1]:
+        assert (await give_up(line, case_id, person))["result"] == "done"
+        await line.later(6)
+    await line.later(HOUR_S + 10)
+    assert await states(line, case_id, order[-1]) == {GrantState.OFFERED}, "nobody can come after him"
+    assert Trouble.SILENT in line.alarms
+    assert (await line.open_first(case_id))[0] == order[-1]
+    await line.later(73 * HOUR_S)
+    assert await states(line, case_id, order[-1]) == {GrantState.OPEN}
+
+
+async def test_opening_again_and_again_is_no_work_on_a_case(line: TestLine) -> None:
+    case_id, _ = await sealed(line, URGENT)
+    person, _ = await line.open_first(case_id)
+    await line.later(71 * HOUR_S)
+    grant = next(g for g in await line.grants(case_id) if g.person_id == person)
+    assert (await line.open(grant, person))["result"] == "opened"
+    await line.later(2 * HOUR_S)
+    assert await states(line, case_id, person) == {GrantState.LAPSED}
+
+
+async def order_of(line: TestLine, case_id: str) -> tuple[Seat, ...]:
+    async with line.store.begin() as tx:
+        case = await tx.case(case_id)
+    assert case is not None
+    return read_gate(line.keys, case).order

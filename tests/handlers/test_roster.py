@@ -301,11 +301,31 @@ async def test_the_vetters_hear_of_it_and_stop_it(world: World) -> None:
         (letter,) = await tx.letters(CAT.name)
     told = read_letter(age.unseal(letter.sealed, CAT.letters[0]))
     assert (told.code, told.person) == (News.CARD_ANNOUNCED, "p1")
-    assert all(isinstance(taken, Taken) for taken in await world.say(EntryKind.REVOKE, BOB, CAT, card=fewer))
+    assert named(fewer) in told.text.reveal(), "or nobody could say which card he means"
+    taken = await world.say(EntryKind.REVOKE, BOB, CAT, card=fewer)
+    assert [isinstance(each, Taken) and each.waiting for each in taken] == [True, True]
+    assert await codes(world) == [News.CARD_ANNOUNCED, News.REVOKED, News.DEAD]
     world.clock.hour += 2 * LIFT_HOURS
     await world.record()
     assert (await world.member()).card == CARD  # type: ignore[union-attr]
     assert (await world.row()).next is None
+
+
+async def codes(world: World) -> list[str]:
+    """Of the letters to one vetter, as they came."""
+    async with world.store.begin() as tx:
+        return sorted((read_letter(age.unseal(row.sealed, CAT.letters[0])).code for row in await tx.letters(CAT.name)), key=[*News].index)
+
+
+@SQLITE
+@pytest.mark.asyncio
+@pytest.mark.enable_socket
+async def test_the_second_vetters_suspension_says_that_it_stays(world: World) -> None:
+    await world.put()
+    await world.say(EntryKind.SUSPEND, BOB)
+    assert await codes(world) == [News.SUSPENDED]
+    await world.say(EntryKind.SUSPEND, CAT)
+    assert await codes(world) == [News.SUSPENDED, News.STAYS]
 
 
 @SQLITE

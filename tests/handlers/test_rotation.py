@@ -160,6 +160,19 @@ async def test_a_clock_that_was_wrong_once_keeps_no_key_alive(lite: Database, fo
     assert {1, 2}.isdisjoint((await line.turn(H0 + 1 + DAY_H), line.held(Purpose.INTAKE))[1])
 
 
+async def test_a_clock_that_was_behind_once_takes_no_key_before_its_time(lite: Database, folder: Path) -> None:
+    """A machine without a clock of its own boots in 2004 and is put right two minutes later."""
+    line, now = worker(lite, folder), H0 + 2 * DAY_H
+    await line.turn(H0)
+    written = await fill(lite, line.keys)
+    for hour in (now, 300_000, 300_000, now, now + 1, now + DAY_H - 1):
+        assert (await line.turn(hour)).gone == ()
+    assert line.held(Purpose.RELEASE) == {1, 2, 3}
+    assert line.keys.recipient(Purpose.INTAKE)[0] == 4
+    assert await opens(lite, line.keys, written) == set(written.places)
+    assert {epoch.number for epoch in (await line.turn(now + DAY_H)).gone if epoch.purpose is Purpose.INTAKE} == {1, 2, 3}
+
+
 @pytest.mark.claim("T7")
 @pytest.mark.claim("T42")
 async def test_no_message_is_taken_under_a_key_that_is_gone(database: Database, folder: Path, clock: SetClock) -> None:
@@ -175,6 +188,13 @@ async def test_no_message_is_taken_under_a_key_that_is_gone(database: Database, 
     assert answers[1] is Accepted.NEW, "the others of its commit are taken"
     again = replace(late, epoch=good.epoch)
     assert await intake.accept(again) is Accepted.NEW, "nothing of the first try was written, not even that it was seen"
+
+
+async def test_no_message_is_taken_under_a_key_that_nobody_announced(database: Database, folder: Path, clock: SetClock) -> None:
+    line, intake = worker(database, folder), SqlIntake(database, clock)
+    await line.turn(H0)
+    with pytest.raises(StorageDown):
+        await intake.accept(SealedInbound("1" * 32, "d" * 64, 77, age.seal(b"a tip", age.generate()[1]), 1))
 
 
 async def test_a_key_waits_for_messages_that_are_being_accepted(database: Database, other: Database, folder: Path) -> None:
@@ -388,6 +408,47 @@ async def test_an_epoch_that_somebody_invents_ends_nothing(lite: Database, folde
         await transaction.add(tables.epoch, forged)
     await line.turn(H0)
     assert await states(lite, Purpose.INTAKE) == {1: EpochState.CURRENT, 9: EpochState.DESTROYED}
+
+
+@pytest.mark.parametrize("turned", [True, False], ids=["called destroyed", "current"])
+async def test_an_epoch_that_somebody_invents_makes_room_for_ours(lite: Database, folder: Path, turned: bool) -> None:
+    """In the place of the key that comes next."""
+    line = worker(lite, folder)
+    await line.turn(H0)
+    async with lite.begin() as transaction:
+        await transaction.add(tables.epoch, EpochRow(Purpose.INTAKE, 2, age.generate()[1], EpochState.CURRENT, ""))
+    if turned:
+        await line.turn(H0)
+    else:
+        successor(line.keys, KeyFolder(folder), Purpose.INTAKE, (H0 + DAY_H) * HOUR_MS)
+    await line.turn(H0 + DAY_H)
+    served = await line.store.serving(Purpose.INTAKE)
+    assert (served[0].number, served[0].recipient) == line.keys.recipient(Purpose.INTAKE)
+    keys = load_worker(folder)
+    await SqlStore(lite).record_epochs(keys.public_epochs(), None, signing.public_of(keys.custody_seed))  # as a start does
+
+
+async def test_a_database_of_another_line_is_refused_also_where_its_rows_are_signed(lite: Database, folder: Path, tmp_path: Path) -> None:
+    make_secrets(tmp_path / "others", secrets.token_bytes, hour=H0)
+    await worker(lite, folder).turn(H0)
+    other, before = worker(lite, tmp_path / "others" / "worker"), await SqlEpochs(lite).epochs()
+    with pytest.raises(EpochMismatch):
+        await other.turn(H0 + DAY_H)
+    assert await SqlEpochs(lite).epochs() == before
+
+
+async def test_a_worker_that_another_has_left_behind_makes_no_key(lite: Database, folder: Path, tmp_path: Path) -> None:
+    """Two of the same secrets in two folders: what the second made, the first could not open."""
+    shutil.copytree(folder, tmp_path / "two")
+    first, second = worker(lite, folder), worker(lite, tmp_path / "two")
+    await first.turn(H0 + MONTH_H)
+    with pytest.raises(EpochMismatch):
+        await second.turn(H0 + MONTH_H)
+    assert second.held(Purpose.INTAKE) == {1}
+    assert "intake-2.key" not in files(tmp_path / "two")
+    successor(second.keys, KeyFolder(tmp_path / "two"), Purpose.INTAKE, (H0 + MONTH_H) * HOUR_MS)
+    with pytest.raises(EpochMismatch):  # another key under the number of one that we signed
+        await second.turn(H0 + MONTH_H)
 
 
 async def test_a_key_that_the_table_calls_destroyed_gets_a_successor(lite: Database, folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sealing import age, signing
+from sealing.epochs import Epochs
 from sealing.keyring import KeyringError, load_web, load_worker, make_secrets, pin_line, pin_recipient
 from sealing.rows import EpochRow, Purpose
 from sealing.secret_files import KeyFolder, SecretThere
@@ -242,6 +243,41 @@ def test_an_epochs_file_says_since_when_it_serves(folder: Path) -> None:
     with pytest.raises(SecretThere):
         keys.make(Purpose.GATE, 2, 400_001)
     assert keys.read().since(Purpose.GATE, 2) == 400_000
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "unlink"])
+def test_a_key_whose_destruction_was_cut_short_is_ended_at_the_next_look(folder: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = KeyFolder(folder / "worker")
+    keys.make(Purpose.GATE, 2, 400_000)
+    secret = (folder / "worker" / "gate-1.key").read_text()
+
+    def dies(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as cut:
+        cut.setattr(f"pathlib.Path.{step}" if step == "unlink" else f"os.{step}", dies)
+        with pytest.raises(InterruptedError):
+            keys.destroy(Purpose.GATE, 1)
+    assert set(load_worker(folder / "worker").epochs[Purpose.GATE]) == {2}
+    left = [file for file in (folder / "worker").iterdir() if "gate-1" in file.name or secret in file.read_text()]
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("own", "later", "drained"),
+    [
+        (500, [], None),
+        (500, [524, 548], 524),
+        (500, [300, 548], 548),  # the clock was behind
+        (900, [524, 548, 572], 524),  # this one says it comes from the future: what comes every day does not put its end off
+        (500, [900, 548], 548),
+    ],
+)
+def test_since_when_a_key_is_replaced(own: int, later: list[int], drained: int | None) -> None:
+    held = Epochs()
+    for number, hour in enumerate([own, *later], 1):
+        held.add(Purpose.GATE, number, "identity", hour)
+    assert held.drained_since(Purpose.GATE, 1) == drained
 
 
 def test_what_one_process_holds_follows_the_folder(folder: Path) -> None:

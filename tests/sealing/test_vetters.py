@@ -79,7 +79,7 @@ def test_more_than_half_make_the_next() -> None:
 
 def test_of_two_both_and_of_four_three() -> None:
     two, four = first_list(first(*PEOPLE[:2])), first_list(first(*PEOPLE, vetter(DAN, "harbour")))
-    assert (majority(two), majority(ROOT), majority(four)) == (2, 2, 3)
+    assert tuple(majority(len(each.vetters)) for each in (two, ROOT, four)) == (2, 2, 3)
     with pytest.raises(ChainError, match="signed by 1 of 2"):
         follow(two, signed(ANN, before=two))
     with pytest.raises(ChainError, match="signed by 2 of 4"):
@@ -89,6 +89,12 @@ def test_of_two_both_and_of_four_three() -> None:
 
 def test_signing_twice_changes_nothing() -> None:
     assert signed(ANN, ANN) == signed(ANN)
+
+
+def test_a_draft_says_who_may_sign_and_nobody_is_believed_for_it() -> None:
+    assert set(parse_signed_list(signed().to_bytes()).before) == set(ROOT.keys)
+    with pytest.raises(ChainError, match="signed by 1 of 3"):
+        follow(ROOT, replace(signed(ANN, DAN), before=(signing.fingerprint(DAN[1]),)))
 
 
 GOOD = signed(ANN, BOB)
@@ -200,5 +206,5 @@ def test_no_statement(data: bytes) -> None:
 
 def test_bytes_of_a_signed_list() -> None:
     fields = json.loads(GOOD.to_bytes())
-    assert set(fields) == {"v", "kind", "list", "signatures"}
+    assert set(fields) == {"v", "kind", "list", "signatures", "before"}
     assert json.loads(base64.b64decode(fields["list"]))["previous"] == ROOT.hash

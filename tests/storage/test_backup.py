@@ -66,7 +66,7 @@ async def filled(database: Database, clock: SetClock) -> None:
     """Something in every part of a line: waiting and sealed, talking and due, more than a page of it, and every kind of column."""
     await SqlStore(database).record_epochs(
         [
-            EpochRow(Purpose.INTAKE, 1, "age1x", EpochState.CURRENT, "c2ln"),
+            EpochRow(Purpose.INTAKE, 3, "age1x", EpochState.CURRENT, "c2ln"),
             EpochRow(Purpose.GATE, 2, "age1y", EpochState.DRAINING, "c2ln"),
         ]
     )
