@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from routing.cards import card_bytes, parse_card
 from routing.draw import choose
 from routing.exclusion import exclusions
-from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_read, parse_gate, without
+from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_keep, may_read, parse_gate, without
 from routing.people import Code, Role, Roster, TipFacts
 from tests.routing.test_gate import EVERYBODY, FIRST, GATE, by_id
 from tests.routing.world import ATLAS, COINS, FAR, NOW, RECEIVED, TIPS, person, rosters
@@ -53,6 +53,14 @@ def test_a_trustee_may_hold_a_share_exactly_when_a_reader_with_his_card_could_re
 )
 def test_who_may_hold_none(trustee: object, code: object) -> None:
     assert may_approve(GATE, trustee, NOW, ATLAS) == Refused(code)  # type: ignore[arg-type]
+
+
+def test_a_region_that_the_file_lacks_makes_no_share_a_dummy_and_gives_none() -> None:
+    lost = replace(GATE, regions=(*GATE.regions, "gone"))
+    assert may_keep(lost, TRUSTEE, NOW, ATLAS) is None
+    assert may_approve(lost, TRUSTEE, NOW, ATLAS) is not None, "asked again before it is given"
+    assert may_keep(lost, person("t1", role=Role.TRUSTEE, home="ost"), NOW, ATLAS) == Refused(Code.E5)
+    assert may_keep(lost, person("p1"), NOW, ATLAS) == Refused(Refusal.NO_TRUSTEE)
 
 
 def test_a_trustee_struck_from_the_case_stays_out_whatever_his_card_says() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealing import age, signing
+from sealing import age, secret_files, signing
 from sealing.epochs import Epochs
 from sealing.keyring import KeyringError, load_web, load_worker, make_secrets, pin_line, pin_recipient
 from sealing.rows import EpochRow, Purpose
@@ -337,3 +337,25 @@ def test_the_way_back_to_a_source_is_the_workers_own_and_for_one_case(folder: Pa
     for case_id, wrong in (("b" * 32, sealed), ("a" * 32, forged), ("a" * 32, worker.seal_gate("a" * 32, b"{}"))):
         with pytest.raises(age.OpenError):
             worker.open_contact(case_id, wrong)
+
+
+def test_what_a_dead_process_had_begun_to_destroy_is_ended_and_one_that_cannot_be_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = KeyFolder(folder / "worker")
+    left = folder / "worker" / ".intake-1.key.00000000.dying"
+    left.write_text("half\n", encoding="ascii")
+    keys.read()
+    assert not left.exists()
+    left.mkdir()
+    with pytest.raises(KeyringError, match=r"\.dying is to be destroyed, and cannot be"):
+        keys.read()
+    left.rmdir()
+    somebody = folder / "worker" / "x.key"
+    somebody.write_text("x\n", encoding="ascii")
+    monkeypatch.setattr(Path, "rename", _gone)
+    secret_files.destroy(somebody)  # another process took it between our two looks
+
+
+def _gone(self: Path, _: Path) -> Path:
+    raise FileNotFoundError
