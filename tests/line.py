@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import base64
 import json
 import secrets
+import shutil
+import tempfile
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from argon2.low_level import hash_secret_raw
-from sqlalchemy import update
+from sqlalchemy import Table, select, update
 
 from bot.atlas import agency_names, gazetteer_places, load_atlas
 from bot.enrol import enrolment_at
@@ -31,6 +36,7 @@ from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
 from handlers.ports import Erasing, Sender, Sent, Translator, Unsent
 from handlers.roster import Vetters, judge
+from handlers.roster_log import RosterLog
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
 from handlers.understanding import Understanding
@@ -268,6 +274,76 @@ def read_once() -> tuple[LanguageDetector, tuple[Lexicon, ...], Gazetteer, Gazet
 vars(keyring)["hash_secret_raw"] = cache(hash_secret_raw)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A line before its first tip, made once: hundreds are needed in one run of the tests. `rows`: table -> its rows."""
+
+    secrets: Path
+    rows: Mapping[Table, Sequence[Mapping[str, object]]]
+    roster: Enrolled
+
+    async def on(self, home: Path, database: Database) -> WorkerKeys:
+        shutil.copytree(self.secrets, home / "secrets")
+        async with database.begin() as transaction:
+            for table, rows in self.rows.items():
+                await transaction.run(table.insert(), rows)
+        return load_worker(home / "secrets" / "worker")
+
+
+_made: dict[frozenset[str] | None, Begun] = {}
+
+
+async def _begun(people: frozenset[str] | None) -> Begun:
+    if people not in _made:
+        home = Path(tempfile.mkdtemp(prefix="tipline-begun-"))
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        _made[people] = await _begin(home, people)
+    return _made[people]
+
+
+async def _begin(home: Path, people: frozenset[str] | None) -> Begun:
+    make_secrets(home / "secrets", secrets.token_bytes)
+    keys = load_worker(home / "secrets" / "worker")
+    database = open_database(f"sqlite:///{migrated_file(home / 'line.db')}")
+    store = SqlStore(database)
+    await store.record_epochs(keys.public_epochs())
+    async with store.begin() as tx:  # as `tipline serve` does before the first tip
+        leaf = Entry(int(datetime.now(UTC).timestamp()) // 3600, EntryKind.COMMIT, "", keys.draw_commitment(), "")
+        await tx.log(worker_leaf(keys, leaf))
+    roster = await enrol_world(store, keys, the_atlas(), people)
+    async with database.begin(reading=True) as transaction:
+        every = {table: (await transaction.run(select(table))).mappings().all() for table in tables.metadata.sorted_tables}
+    await database.close()
+    return Begun(home / "secrets", {table: [dict(row) for row in rows] for table, rows in every.items() if rows}, roster)
+
+
+def own_vetters(made: Vetters) -> Vetters:
+    """With a log and maps of this line's own; what a card came to is the same for all."""
+    return replace(made, agencies=dict(made.agencies), recipients={}, log=RosterLog(), judged=made.judged)
+
+
+_tables: list[bytes] = []
+
+
+def migrated_file(file: Path) -> Path:
+    """A SQLite database with every table, made once."""
+    if not _tables:
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "line.db"
+            with ThreadPoolExecutor(1) as pool:  # the caller has a loop of its own
+                pool.submit(lambda: asyncio.run(_migrate(f"sqlite:///{made}"))).result()
+            _tables.append(made.read_bytes())
+    file.write_bytes(_tables[0])
+    return file
+
+
+async def _migrate(url: str) -> None:
+    database = open_database(url)
+    await database.migrate()
+    await database.compact()
+    await database.close()
+
+
 @asynccontextmanager
 async def practice_line(
     home: Path,
@@ -280,15 +356,11 @@ async def practice_line(
 ) -> AsyncIterator[TestLine]:
     """`url`: a migrated database. `people`: a smaller roster of the practice world. `notices`: what they leave by."""
     clock = SetClock(int(datetime.now(UTC).timestamp() * 1000))
-    make_secrets(home / "secrets", secrets.token_bytes)
-    keys = load_worker(home / "secrets" / "worker")
     database, outbox, entropy = open_database(url), Outbox(), SystemEntropy()
     store, atlas = SqlStore(database), the_atlas()
-    await store.record_epochs(keys.public_epochs())
-    async with store.begin() as tx:  # as `tipline serve` does before the first tip
-        await tx.log(worker_leaf(keys, Entry(clock.now // 3_600_000, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
-    roster = await enrol_world(store, keys, atlas, people)
-    cards, person_keys, vetters = roster.cards, roster.person_keys, roster.vetters
+    begun = await _begun(people)
+    keys, roster = await begun.on(home, database), begun.roster
+    cards, person_keys, vetters = roster.cards, roster.person_keys, own_vetters(roster.vetters)
     alarms: list[StrEnum] = []
     said: list[StrEnum] = []
     translate = translator or NoTranslator()
@@ -319,9 +391,5 @@ async def practice_line(
 @asynccontextmanager
 async def fresh_line(home: Path, translator: Translator | None = None, *, people: frozenset[str] | None = None) -> AsyncIterator[TestLine]:
     """On a new SQLite database in `home`."""
-    url = f"sqlite:///{home}/line.db"
-    database = open_database(url)
-    await database.migrate()
-    await database.close()
-    async with practice_line(home, url, translator=translator, people=people) as line:
+    async with practice_line(home, f"sqlite:///{migrated_file(home / 'line.db')}", translator=translator, people=people) as line:
         yield line

@@ -18,7 +18,7 @@ from tests.handlers.test_line_reading import PHONE, TIP, answer, opened_case, se
 from tests.line import TestLine, fresh_line, practice_line
 from tests.roster_reading import tied
 
-DRAWS = 60 if "CI" in os.environ else 200
+DRAWS = 30 if "CI" in os.environ else 200
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
