@@ -148,6 +148,7 @@ async def whole_way(line: Running, told: Told) -> None:
 @pytest.mark.claim("T13")
 @pytest.mark.claim("T15")
 @pytest.mark.asyncio
+@pytest.mark.thorough
 async def test_no_word_and_no_number_of_a_tip_lies_about(tmp_path: Path, packs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     told, began = Told(a_word(), a_phone(), a_word()), time.time() - 2
     home = tmp_path / "home"

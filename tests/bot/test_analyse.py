@@ -84,6 +84,7 @@ def test_bad_lines_are_counted_by_number_the_others_answered_and_nothing_repeate
     assert CANARY not in told
 
 
+@pytest.mark.thorough
 def test_no_text_stops_it(tmp_path: Path) -> None:
     odd = ["half \ud800 a character", "\0", "a\0b", "🙏" * 2000, "x" * 50_000, "\u202e\u200b", "\r\n\t"]
     done = analyse(tmp_path / "home", lines(*({"id": f"\ud800{n}", "text": text} for n, text in enumerate(odd))), "--no-translate")

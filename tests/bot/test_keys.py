@@ -390,6 +390,7 @@ def test_a_recovery_file_grows_old_with_the_keys_and_needs_trustees(operator: Op
 
 @pytest.mark.asyncio
 @pytest.mark.claim("T36")
+@pytest.mark.thorough
 async def test_a_backup_tells_what_its_time_has_taken(tmp_path: Path) -> None:
     """Two days old: cases come back, what waited does not. Two months old: its cases need keys that are gone. Newer than the secrets."""
     await migrated(tmp_path)

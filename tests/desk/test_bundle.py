@@ -6,10 +6,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from desk.pages import STATIC
 from tests.desk.conftest import SRC
 
 
+@pytest.mark.thorough
 def test_rebuilding_gives_the_committed_bytes(node_tree: Path, tmp_path: Path) -> None:
     subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=node_tree, check=True, capture_output=True, timeout=60)
     built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import time
@@ -123,7 +122,7 @@ def test_a_spanish_tip_from_phone_to_desk_and_back(page: Page, tmp_path: Path, m
         assert running.stop() == 0
 
 
-@pytest.mark.skipif("CI" in os.environ, reason="half a minute of CI's twelve; tests/handlers reads untranslated tips, too")
+@pytest.mark.thorough
 def test_without_a_language_package_the_tip_is_shown_untranslated(page: Page, tmp_path: Path) -> None:
     with command(["demo"], demo_env(tmp_path, free_port(), None)) as running:
         _, desk = addresses(running)

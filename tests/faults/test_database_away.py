@@ -38,6 +38,7 @@ async def test_postgres_is_restarted_under_traffic(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.claim("T7")
+@pytest.mark.thorough
 async def test_another_process_locks_sqlite_for_seconds(tmp_path: Path) -> None:
     file = tmp_path / "line.db"
 

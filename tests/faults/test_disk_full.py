@@ -59,6 +59,7 @@ async def test_a_full_disk_takes_nothing_and_loses_nothing(tmp_path: Path, disk:
 
 
 @pytest.mark.claim("T7")
+@pytest.mark.thorough
 async def test_files_that_may_not_grow_take_nothing_and_lose_nothing(tmp_path: Path) -> None:
     """The write itself fails, in the middle of a commit, though the disk looks free."""
 

@@ -25,7 +25,7 @@ from sealing.shares import Share, SharesError
 from tests.handlers.test_line_reading import TIP, sealed_case
 from tests.line import TestLine
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.both, pytest.mark.asyncio, pytest.mark.enable_socket]
 
 FREE = ("liaison-nl", "ngo-faro", "ngo-manos")
 """Agencies that the tip does not touch."""

@@ -107,6 +107,7 @@ async def conversed(line: TestLine) -> int:
 
 
 @pytest.mark.claim("T34")
+@pytest.mark.thorough
 async def test_five_thousand_messages_of_one_phone_do_not_delay_anothers_answer(one: TestLine) -> None:
     at = datetime.fromtimestamp(one.clock.now / 1000, UTC)
     flood = [Inbound(CHANNEL, Sensitive(FLOODER), Sensitive(f"buy cheap watches {n}"), f"f{n}", at) for n in range(5_000)]

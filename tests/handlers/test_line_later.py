@@ -232,6 +232,7 @@ async def test_over_many_draws_nobody_tied_is_ever_drawn(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.claim("T6")
+@pytest.mark.thorough
 async def test_twenty_sentences_put_together_by_chance_reach_nobody_tied(tmp_path: Path) -> None:
     world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
     seed = secrets.randbits(32)

@@ -30,7 +30,7 @@ PHONE = "+999 100 0001"
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 TIP = "El jefe de policía de Peñalta cobra por las mujeres que trabajan encerradas en el bar"
 URGENT = "Ayúdenme, estoy encerrada en una casa en Peñalta, me van a matar"
-pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket, pytest.mark.slow]
+pytestmark = [pytest.mark.both, pytest.mark.asyncio, pytest.mark.enable_socket, pytest.mark.slow]
 
 
 async def sealed_case(line: TestLine, text: str = TIP, phone: str = PHONE) -> str:

@@ -33,7 +33,7 @@ from tests.secrets_search import ciphertexts_in, identities_in, opened_by, value
 
 H0 = 500_000
 DESTROYED = ["struck", "given_up", "lapsed", "done"]
-pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.both, pytest.mark.asyncio, pytest.mark.enable_socket]
 
 
 @dataclass
