@@ -59,16 +59,16 @@ def assess(
         studies.append(study(translation[:LONGEST], Of.TRANSLATION, asked, english, gazetteer, roster, houses))
     greeting = _is_greeting(original)
     offices = [() if greeting else officials.offices(s) for s in studies]  # "are you the police?" implicates nobody
-    codes = {f.code for s, o in zip(studies, offices, strict=True) for f in _telling(s, o, greeting=greeting)}
-    is_child = child(studies)
-    found_kinds = kinds(codes, is_child)
+    told = [{f.code for f in _telling(s, o, greeting=greeting)} for s, o in zip(studies, offices, strict=True)]
+    codes, is_child = set().union(*told), child(studies)
+    found_kinds = sorted({*kinds(told[0], is_child), *kinds(codes, is_child)}, key=list(Kind).index)  # a translation only adds
     about_self = any(_about_self(s) for s in studies)
     urgency = _urgency(original, codes, found_kinds, about_self=about_self, nothing=greeting or not _speaks(original))
     places = [p for s, o in zip(studies, offices, strict=True) for p in mentions.places(s, o)]
     names = [n for s, o in zip(studies, offices, strict=True) for n in mentions.names(s, o)]
     return Assessment(
         urgency=urgency,
-        kinds=found_kinds,
+        kinds=tuple(found_kinds),
         child=is_child,
         officials=officials.merged(
             officials.as_officials(studies[0], offices[0]),

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.triage.line import LEXICONS, tip
@@ -44,6 +44,7 @@ def test_every_text_is_assessed_with_exact_spans_and_the_same_way_twice(text: st
 
 
 @given(TEXTS, TEXTS, ASKED)
+@example("SLAVE", "BROTHE", None)
 @pytest.mark.claim("T25")
 def test_a_translation_only_adds(text: str, translation: str, asked: Asked | None) -> None:
     alone, both = tip(text, None, asked), tip(text, translation, asked)
