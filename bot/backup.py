@@ -17,6 +17,7 @@ from sealing import signing
 from sealing.custody import ACTOR_USE, Entry, EntryError, EntryKind, holds, read_leaf
 from sealing.keyring import WorkerKeys, announced
 from sealing.rows import HOUR_MS, Purpose, TaskKind, ThreadRow
+from sealing.secret_files import sync_folder
 from storage import holding, tables
 from storage.archive import Archive, BackupError, reading, writing
 from storage.backup import dump, load
@@ -69,20 +70,11 @@ def _whole_file(file: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         with out:
             yield part, out
         part.rename(file)
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
     except OSError:
         raise BackupError("The backup could not be written: is the disk full?") from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Or a power cut could take the new name away."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def restore(database: Database, file: Path, keys: WorkerKeys, now_ms: int, vetters: Collection[str] = ()) -> Contents:

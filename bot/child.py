@@ -57,11 +57,8 @@ async def _run(
     run: Callable[[Settings, Database, PracticeToken | None], Awaitable[None]], settings: Settings, token: PracticeToken | None
 ) -> None:
     watch(asyncio.get_running_loop())
-    database = open_database(settings.database_url.reveal())
-    try:
+    async with open_database(settings.database_url.reveal()) as database:
         await run(settings, database, token)
-    finally:
-        await database.close()
 
 
 async def web(settings: Settings, database: Database, practice: PracticeToken | None) -> None:

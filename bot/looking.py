@@ -68,11 +68,8 @@ def status_command(
 
 
 async def _status(settings: Settings, now: datetime) -> Status:
-    database = open_database(settings.database_url.reveal())
-    try:
+    async with open_database(settings.database_url.reveal()) as database:
         return await status_of(settings, database, now)
-    finally:
-        await database.close()
 
 
 def _settings(mode: Mode) -> Settings | tuple[str, ...]:

@@ -6,8 +6,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from handlers.ports import Trouble
 from sealing import age
 from sealing.rows import LetterRow
 from sealing.said import Letter, read_letter
-from storage.engine import Database, open_database
+from storage.engine import open_database
 from storage.store import SqlStore
 
 DAY_S = 86_400
@@ -48,7 +47,7 @@ async def from_database(settings: Settings, mine: str, identity: str, *, keep: b
     """`mine`: fingerprint of the vetter's key. Deleted once they are opened, unless `keep`; what does not open stays.
 
     Raises StorageDown."""
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         store = SqlStore(database)
         async with store.begin() as tx:
             found = list(await tx.letters(mine))
@@ -62,7 +61,7 @@ async def from_database(settings: Settings, mine: str, identity: str, *, keep: b
 
 async def carry(settings: Settings, file: Path, *, keep: bool) -> int:
     """Deleted from the database once the file is on disk, unless `keep`. Raises EnrolError, StorageDown."""
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         store = SqlStore(database)
         async with store.begin() as tx:
             found = await tx.all_letters()
@@ -121,12 +120,3 @@ def _told(row: LetterRow, letter: Letter | None) -> str:
     lines += [f"            {what}: {value}" for what, value in (("case", letter.case), ("person", letter.person)) if value]
     lines += [f"            | {line}" for line in letter.text.reveal().splitlines()]
     return "\n".join(lines)
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    database = open_database(settings.database_url.reveal())
-    try:
-        yield database
-    finally:
-        await database.close()

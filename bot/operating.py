@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.backup import confirm, make_backup, restore, waiting_to_leave
@@ -15,7 +13,7 @@ from bot.run import claim_home
 from bot.settings import Settings
 from bot.wiring import SystemClock
 from storage.archive import BackupError
-from storage.engine import Database, open_database
+from storage.engine import open_database
 from storage.holding import Outgoing
 
 HELD_NOW = "Nothing leaves and nothing is deleted at a provider until you run: tipline restore --confirm"
@@ -24,7 +22,7 @@ HELD_NOW = "Nothing leaves and nothing is deleted at a provider until you run: t
 async def back_up(settings: Settings, file: Path) -> str:
     """Raises BackupError, StorageDown."""
     _must_be_there(settings)
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         made = await make_backup(database, file)
     return (
         f"Wrote {file} and read it back: {made.cases} case(s), {made.waiting} waiting message(s), {made.entries} log entries. "
@@ -48,7 +46,7 @@ async def take_back(settings: Settings, file: Path) -> str:
     claim_home(settings)
     keys, now = worker_keys(settings), SystemClock().now_ms()
     vetters = None if settings.vetters is None else load_vetters(settings.vetters, root=settings.vetters_root)
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         found = await restore(database, file, keys, now, () if vetters is None else tuple(vetters.ever.values()))
         held = await waiting_to_leave(database, now)
     told = f"Restored {found.cases} case(s), {found.waiting} waiting message(s); {found.entries} log entries"
@@ -64,14 +62,14 @@ async def take_back(settings: Settings, file: Path) -> str:
 async def leaving(settings: Settings) -> str | None:
     """What `restore --confirm` would let go; None when nothing is held. Raises StorageDown."""
     _must_be_there(settings)
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         held = await waiting_to_leave(database, SystemClock().now_ms())
     return None if held is None else _held(held)
 
 
 async def let_go(settings: Settings, *, old: bool) -> None:
     """Raises StorageDown."""
-    async with _database(settings) as database:
+    async with open_database(settings.database_url.reveal()) as database:
         await confirm(database, SystemClock().now_ms(), old=old)
 
 
@@ -101,12 +99,3 @@ def _held(held: Outgoing | None) -> str:
         f"{told}\n{held.old} answer(s) were due when the backup was made. They may have left already, and their source may have asked for "
         "silence since: they wait until the source writes. With --send-old they leave now."
     )
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    database = open_database(settings.database_url.reveal())
-    try:
-        yield database
-    finally:
-        await database.close()

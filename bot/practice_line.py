@@ -104,8 +104,7 @@ def _signed(card: Card, vetters: list[tuple[str, str]]) -> SignedCard:
 
 
 async def _enrol(settings: Settings, vetters_file: Path, atlas: Atlas, signed: list[SignedCard], now: datetime) -> None:
-    database = open_database(settings.database_url.reveal())
-    try:
+    async with open_database(settings.database_url.reveal()) as database:
         store, keys, vetters = (
             SqlStore(database),
             load_worker(settings.home / SECRETS / "worker"),
@@ -113,8 +112,6 @@ async def _enrol(settings: Settings, vetters_file: Path, atlas: Atlas, signed: l
         )
         for card in signed:
             await enrol(card, store, keys, vetters, atlas, now, practice=True)
-    finally:
-        await database.close()
 
 
 def _shown(card: Card, key: str, public: Public, atlas: Atlas) -> dict[str, str]:

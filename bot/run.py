@@ -106,8 +106,7 @@ async def _migrate(settings: Settings) -> None:
     """Tables, and the log's first entry: a commitment to the secret that all draws' coins come from, made before any tip.
     Nothing is written into a database of other secrets."""
     keys, now = worker_keys(settings), SystemClock().now_ms()
-    database = open_database(settings.database_url.reveal())
-    try:
+    async with open_database(settings.database_url.reveal()) as database:
         await database.migrate()
         store = SqlStore(database)
         try:
@@ -119,8 +118,6 @@ async def _migrate(settings: Settings) -> None:
                 await tx.log(worker_leaf(keys, Entry(now // HOUR_MS, EntryKind.COMMIT, "", keys.draw_commitment(), "")))
         if settings.vetters is not None and settings.vetters.exists():
             await take_lists(store, keys, pinned_vetters(settings, settings.vetters), now // HOUR_MS)
-    finally:
-        await database.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,7 @@ class Sealed:
 async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) -> None:
     """Raises StoryError."""
     keys = load_worker(line.settings.home / SECRETS / "worker")
-    database = open_database(line.settings.database_url.reveal())
-    try:
+    async with open_database(line.settings.database_url.reveal()) as database:
         store = SqlStore(database)
         console.rule("One practice tip, from phone to phone")
         before = await _last(line, client)
@@ -85,14 +84,11 @@ async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) 
         await reader.answer(offered, parts, ANSWER)
         back = await _until("the reader's answer", lambda: _reply(line, client, after))
         console.print(f"[bold]6. The reader answers, and the phone shows[/]\n{back}\n")
-    finally:
-        await database.close()
 
 
 async def watch(line: PracticeLine, console: Console) -> None:
     """Tells for ever to whom a new case is offered: whoever tries the desk must know whom to be. A real line tells nobody."""
-    database = open_database(line.settings.database_url.reveal())
-    try:
+    async with open_database(line.settings.database_url.reveal()) as database:
         store = SqlStore(database)
         told = {grant.id for case_id in await store.case_ids() for grant in await _grants(store, case_id)}
         while True:
@@ -105,8 +101,6 @@ async def watch(line: PracticeLine, console: Console) -> None:
                         who = f"[bold]{card.name}[/] ({(agency.names or (agency.id,))[0]})"
                         console.print(f'A new case, "{designation(case_id)}", is offered to {who}. Be this person at the desk.')
             await asyncio.sleep(WATCH_S)
-    finally:
-        await database.close()
 
 
 async def _grants(store: SqlStore, case_id: str) -> Sequence[GrantRow]:

@@ -185,10 +185,6 @@ def list_people(as_json: Annotated[bool, typer.Option("--json", help="As one JSO
 
 
 async def _people(settings: Settings, vetters_path: Path) -> list[Shown]:
-    database = open_database(settings.database_url.reveal())
-    try:
-        async with SqlStore(database).begin() as tx:
-            hour = SystemClock().now_ms() // HOUR_MS
-            return await shown_roster(tx, worker_keys(settings), pinned_vetters(settings, vetters_path), hour)
-    finally:
-        await database.close()
+    async with open_database(settings.database_url.reveal()) as database, SqlStore(database).begin() as tx:
+        hour = SystemClock().now_ms() // HOUR_MS
+        return await shown_roster(tx, worker_keys(settings), pinned_vetters(settings, vetters_path), hour)

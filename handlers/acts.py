@@ -11,7 +11,7 @@ from handlers.opening import Gate
 from handlers.parts import worker_leaf
 from handlers.patience import Patience
 from handlers.ports import Clock, Store, Trouble, Tx
-from handlers.requests import Done, Refusal, Result, open_newest
+from handlers.requests import Done, Refusal, Result
 from handlers.roster import Member, Vetters, find_member
 from handlers.succession import read_gate
 from sealing import plaintexts, signing
@@ -101,7 +101,7 @@ class Acts:
 
     def _read_answer(self, act: ActRow, member: Member) -> Answer | Refusal:
         try:
-            plaintext = open_newest(self.keys, Purpose.DELIVERY, act.sealed)
+            plaintext = self.keys.open_any(Purpose.DELIVERY, act.sealed)
             answer = plaintexts.read_answer(plaintext)
         except OpenError:
             return Refusal.UNREADABLE

@@ -15,16 +15,15 @@ from handlers.opening import Gate
 from handlers.outcomes import Helped, OutcomeBroken, Outcomes, Proposal, Second
 from handlers.patience import Patience
 from handlers.ports import Clock, Trouble, Tx
-from handlers.requests import Done, Refusal, Request, Result, read_request
+from handlers.requests import Done, Refusal, Request, Result, read_request, said_in
 from handlers.roster import Member
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Succession, read_gate
 from routing.coins import uniforms
 from routing.gate import GateFile, Sla
-from sealing.age import OpenError
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import DAY_MS, ActRow, CaseRow, CaseState, GrantState, Purpose, TaskKind
-from sealing.said import Ending, Outcome, read_outcome
+from sealing.rows import DAY_MS, ActRow, CaseRow, CaseState, GrantState, TaskKind
+from sealing.said import Ending, read_outcome
 from triage.tip import Child
 
 SHARE_LOOKED_AT = 0.2
@@ -55,8 +54,8 @@ class Closing:
         request = read_request(act, member, EntryKind.CLOSE, self.keys, self.clock)
         if isinstance(request, Refusal):
             return request
-        said = self._said(request, act.case_id)
-        if said is None:
+        said = said_in(request, self.keys, read_outcome)
+        if said is None or said.case != act.case_id:
             return Refusal.UNREADABLE
         found = await self._reader(tx, act, member, CaseState.OPEN)
         if isinstance(found, Refusal):
@@ -136,17 +135,6 @@ class Closing:
             return
         await self.outcomes.save(tx, replace(told, second=Second.ASKED, purge_day=None))
         await self.succession.next(tx, gate)
-
-    def _said(self, request: Request, case_id: str) -> Outcome | None:
-        if request.content is None:
-            return None
-        for epoch in sorted(self.keys.epochs[Purpose.GATE], reverse=True):
-            try:
-                said = read_outcome(self.keys.open(Purpose.GATE, epoch, request.content))
-            except OpenError:
-                continue
-            return said if said.case == case_id else None
-        return None
 
     async def _reader(
         self, tx: Tx, act: ActRow, member: Member, state: CaseState

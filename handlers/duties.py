@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from handlers.declared import declared, seal_declared
 from handlers.ports import Clock, Tx
-from handlers.requests import Done, Refusal, Request, Result, open_newest, read_request
+from handlers.requests import Done, Refusal, Result, read_request, said_in
 from handlers.roster import Member
 from routing.duty import Duty, DutyError, duty_bytes, parse_duty
 from sealing.age import OpenError
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import ActRow, Purpose
+from sealing.rows import ActRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Duties:
         row = await tx.person(act.person_id)
         if act.case_id or row is None or not member.person.active:
             return Refusal.NOT_YOURS if member.person.active else Refusal.GATE
-        duty, before = self._said(request), declared(row, self.keys)
+        duty, before = said_in(request, self.keys, _hours), declared(row, self.keys)
         if duty is None:
             return Refusal.UNREADABLE
         if await tx.logged(request.leaf()):
@@ -40,11 +40,10 @@ class Duties:
         await tx.log(request.leaf())
         return Done(Result.DONE)
 
-    def _said(self, request: Request) -> Duty | None:
-        """Padded with spaces, like all that is said at a desk."""
-        if request.content is None:
-            return None
-        try:
-            return parse_duty(open_newest(self.keys, Purpose.GATE, request.content).rstrip(b" "))
-        except (OpenError, DutyError):
-            return None
+
+def _hours(plaintext: bytes) -> Duty:
+    """Padded with spaces, like all that is said at a desk. Raises OpenError."""
+    try:
+        return parse_duty(plaintext.rstrip(b" "))
+    except DutyError:
+        raise OpenError("not duty hours") from None

@@ -12,15 +12,14 @@ from enum import StrEnum
 from handlers.letters import Letters
 from handlers.opening import OPENABLE
 from handlers.ports import Clock, Trouble, Tx
-from handlers.requests import Done, Refusal, Request, Result, open_newest, read_request
+from handlers.requests import Done, Refusal, Result, read_request, said_in
 from handlers.roster import Member
 from handlers.succession import Alarm, CaseBroken, Succession
 from routing.people import Atlas
-from sealing.age import OpenError
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import ActRow, CaseRow, GrantRow, GrantState, Purpose, TaskKind
-from sealing.said import Tie, read_tie
+from sealing.rows import ActRow, CaseRow, GrantRow, GrantState, TaskKind
+from sealing.said import read_tie
 
 ENOUGH_VETTERS = 2
 """Who must hear that a reader is under pressure."""
@@ -63,7 +62,7 @@ class Leaving:
         request = read_request(act, member, EntryKind.TIE, self.keys, self.clock)
         if isinstance(request, Refusal):
             return request
-        said = self._said(request)
+        said = said_in(request, self.keys, read_tie)
         if said is None:
             return Refusal.UNREADABLE
         case = await tx.lock_case(act.case_id)
@@ -93,14 +92,6 @@ class Leaving:
         if await self.letters.write(tx, Matter.PRESSURED, person=act.person_id, apart_from=theirs) < ENOUGH_VETTERS:
             self.alarm(Trouble.FEW_VETTERS)
         return Done(Result.DONE)
-
-    def _said(self, request: Request) -> Tie | None:
-        if request.content is None:
-            return None
-        try:
-            return read_tie(open_newest(self.keys, Purpose.GATE, request.content))
-        except OpenError:
-            return None
 
     @staticmethod
     async def _live(tx: Tx, act: ActRow) -> Sequence[GrantRow]:

@@ -10,7 +10,7 @@ import phonenumbers
 
 from handlers.erasing import OURS_AFTER_MS, Erasures
 from handlers.ports import Clock, MaybeSent, NotSent, Sender, Sent, Store, Trouble, Tx
-from handlers.requests import Done, Refusal, Request, Result, open_newest, read_request
+from handlers.requests import Done, Refusal, Request, Result, read_request
 from handlers.roster import Member, Vetters, find_member
 from handlers.succession import Alarm, Slot
 from sealing.age import OpenError
@@ -78,7 +78,7 @@ class Notices:
         if not member.person.active:
             return Refusal.GATE
         try:
-            asked = read_push(open_newest(self.keys, Purpose.DELIVERY, request.content or b""))
+            asked = read_push(self.keys.open_any(Purpose.DELIVERY, request.content or b""))
         except OpenError:
             return Refusal.UNREADABLE
         address = asked.address.reveal()

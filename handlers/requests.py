@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from handlers.ports import Clock
 from handlers.roster import Member
@@ -15,6 +17,7 @@ from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, ActRow, Purpose
 
 CLOCK_SLACK_HOURS = 2
+T = TypeVar("T")
 
 
 class Result(StrEnum):
@@ -67,7 +70,7 @@ class Request:
 def read_request(act: ActRow, member: Member, kind: EntryKind, keys: WorkerKeys, clock: Clock) -> Request | Refusal:
     """Signed by the key on the person's card, for this use; of this hour, this case and this card, and of the ciphertext behind it."""
     try:
-        body, content = plaintexts.read_act(open_newest(keys, Purpose.GATE, act.sealed))
+        body, content = plaintexts.read_act(keys.open_any(Purpose.GATE, act.sealed))
         entry = custody.parse_body(body)
     except (OpenError, EntryError):
         return Refusal.UNREADABLE
@@ -88,11 +91,9 @@ def _misnames(entry: Entry, act: ActRow, member: Member, content: bytes | None, 
     return Refusal.UNREADABLE if content is not None and entry.sha256 != sha256(content) else None
 
 
-def open_newest(keys: WorkerKeys, purpose: Purpose, sealed: bytes) -> bytes:
-    """Tries the epochs held, newest first. Raises OpenError."""
-    for epoch in sorted(keys.epochs[purpose], reverse=True):
-        try:
-            return keys.open(purpose, epoch, sealed)
-        except OpenError:
-            continue
-    raise OpenError("no epoch opens it")
+def said_in(request: Request, keys: WorkerKeys, read: Callable[[bytes], T]) -> T | None:
+    """What a person says behind his entry, sealed to the gate key; None where it cannot be read. `read` raises OpenError."""
+    try:
+        return read(keys.open_any(Purpose.GATE, request.content or b""))
+    except OpenError:
+        return None

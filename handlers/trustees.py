@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from handlers.opening import Gate
 from handlers.parts import Sealer, country_of
 from handlers.ports import Clock, Entropy, Tx
-from handlers.requests import Done, Refusal, Request, Result, open_newest, read_request
+from handlers.requests import Done, Refusal, Request, Result, read_request, said_in
 from handlers.rescue import RESCUED, Next, roster_now, who_stands
 from handlers.roster import Member, Vetters, open_card
 from handlers.succession import CaseBroken, Slot, read_gate
@@ -112,11 +112,8 @@ class Trustees:
         return grant is None or not self.keys.peel(grant.key_file).startswith(HEAD)
 
     def _sent(self, request: Request, case_id: str) -> Resealed | None:
-        try:
-            sent = read_reseal(open_newest(self.keys, Purpose.GATE, request.content or b""))
-        except OpenError:
-            return None
-        return sent if sent.case == case_id and len(sent.share) <= LARGEST_SHARE else None
+        sent = said_in(request, self.keys, read_reseal)
+        return sent if sent is not None and sent.case == case_id and len(sent.share) <= LARGEST_SHARE else None
 
     async def _serve(self, tx: Tx, reader: Next, epoch: int) -> None:
         """A grant of the shares given to this reader, or one more in the grant that he has."""

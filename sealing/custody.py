@@ -55,21 +55,25 @@ class EntryKind(StrEnum):
     ANNOUNCE = "announce"
 
 
-ACTOR_USE = {
-    EntryKind.OPEN: Use.OPEN,
-    EntryKind.GIVE_UP: Use.GIVE_UP,
-    EntryKind.CLOSE: Use.CLOSE,
-    EntryKind.CONCUR: Use.CONCUR,
-    EntryKind.DISAGREE: Use.DISAGREE,
-    EntryKind.TIE: Use.TIE,
-    EntryKind.SUSPEND: Use.SUSPEND,
-    EntryKind.REVOKE: Use.REVOKE,
-    EntryKind.LIFT: Use.LIFT,
-    EntryKind.APPROVE: Use.APPROVE,
-    EntryKind.RESEAL: Use.RESEAL,
-    EntryKind.DUTY: Use.DUTY,
-    EntryKind.PUSH: Use.PUSH,
-}
+ACTED = frozenset(
+    {
+        EntryKind.OPEN,
+        EntryKind.GIVE_UP,
+        EntryKind.CLOSE,
+        EntryKind.CONCUR,
+        EntryKind.DISAGREE,
+        EntryKind.TIE,
+        EntryKind.SUSPEND,
+        EntryKind.REVOKE,
+        EntryKind.LIFT,
+        EntryKind.APPROVE,
+        EntryKind.RESEAL,
+        EntryKind.DUTY,
+        EntryKind.PUSH,
+    }
+)
+"""What people sign themselves, each kind for the use of its name."""
+ACTOR_USE = {kind: Use(kind.value) for kind in EntryKind if kind in ACTED}
 HEX_64 = re.compile(r"[0-9a-f]{64}")
 ID = re.compile(r"[0-9a-f]{32}")
 

@@ -122,14 +122,18 @@ class WorkerKeys:
         return age.unseal(sealed, identity)
 
     def peel(self, sealed: bytes) -> bytes:
-        """Takes the release epoch's outer lock off. Tries the epochs held, newest first: rows carry no release epoch."""
-        identities = self.epochs[Purpose.RELEASE]
+        """Takes the release epoch's outer lock off. Raises age.OpenError."""
+        return self.open_any(Purpose.RELEASE, sealed)
+
+    def open_any(self, purpose: Purpose, sealed: bytes) -> bytes:
+        """What does not say its epoch: tries those held, newest first. Raises age.OpenError."""
+        identities = self.epochs[purpose]
         for number in sorted(identities, reverse=True):
             try:
                 return age.unseal(sealed, identities[number])
             except age.OpenError:
                 continue
-        raise age.OpenError("no release epoch opens it")
+        raise age.OpenError("no epoch opens it")
 
     def index_tag(self, channel: str, address: str) -> str:
         """HMAC(index pepper, argon2id(address)): 19 MiB, t 2, p 1 (OWASP's smallest), salt from the pepper. Hex. About 30 ms."""

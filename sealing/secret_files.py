@@ -39,7 +39,7 @@ def write_new(file: Path, text: str) -> None:
         raise SecretThere(f"{file.name} exists already") from None
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
 def write_over(file: Path, text: str) -> None:
@@ -50,7 +50,7 @@ def write_over(file: Path, text: str) -> None:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
 def destroy(file: Path) -> None:
@@ -64,7 +64,7 @@ def destroy(file: Path) -> None:
     try:
         if not file.name.endswith(DYING):
             file = file.rename(file.with_name(f".{file.name}.{secrets.token_hex(4)}{DYING}"))
-            _sync_folder(file.parent)
+            sync_folder(file.parent)
         length = os.fstat(descriptor).st_size
         os.write(descriptor, secrets.token_bytes(length))
         os.fsync(descriptor)
@@ -73,7 +73,7 @@ def destroy(file: Path) -> None:
     finally:
         os.close(descriptor)
     file.unlink(missing_ok=True)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -168,7 +168,7 @@ def _write(file: Path, text: str) -> None:
         os.fsync(out.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Or a power cut could take the name away, or bring back what was destroyed."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
 from alembic import command
 from alembic.config import Config
@@ -122,6 +123,12 @@ class Database:
                 await connection.run_sync(_checkpoint)
         except FAULTS as fault:
             raise down(fault) from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Later calls of `begin` raise StorageDown."""

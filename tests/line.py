@@ -43,9 +43,9 @@ from handlers.understanding import Understanding
 from handlers.watching import Watching
 from routing.cards import card_bytes
 from routing.people import Atlas, Card
-from sealing import age, custody, keyring, shares, signing
+from sealing import age, custody, keyring, plaintexts, shares, signing
 from sealing.card import SignedCard
-from sealing.custody import Entry, EntryKind
+from sealing.custody import ACTOR_USE, Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
 from sealing.passphrase import PersonKey
 from sealing.rows import Accepted, ActRow, GrantRow, GrantState, Handout, Later, Part, Purpose, Task, TaskKind
@@ -180,14 +180,28 @@ class TestLine:
         assert isinstance(handout, Handout)
         return age.read_json(age.unseal(handout.sealed, self.person_keys[person].identity), "handout")
 
+    def card_of(self, person: str) -> str:
+        return SignedCard(card_bytes(self.cards[person])).fingerprint()
+
+    def entry(self, person: str, case_id: str, kind: EntryKind, named: str) -> Entry:
+        """What this person would sign now. `named` = hash of the ciphertext acted on."""
+        return Entry(self.clock.now // 3_600_000, kind, case_id, named, self.card_of(person))
+
+    async def post(
+        self, person: str, said: Entry, content: bytes | None = None, *, act: str = "", seed_of: str = "", use: signing.Use | None = None
+    ) -> dict[str, object]:
+        """The signed entry, judged. `content`: the ciphertext behind it; `act`: as which act it is sent, where it is not the entry's kind;
+        `seed_of`: whose key signs; `use`: for what it signs."""
+        body = said.body()
+        signature = signing.sign(self.person_keys[seed_of or person].sign_seed, use or ACTOR_USE[said.kind], body)
+        sealed = age.seal(plaintexts.act(body, content), self.keys.recipient(Purpose.GATE)[1])
+        return await self.act(person, said.case, act or said.kind.value, signature, sealed)
+
     def open_body(self, grant: GrantRow, person: str) -> bytes:
-        fingerprint = SignedCard(card_bytes(self.cards[person])).fingerprint()
-        return Entry(self.clock.now // 3_600_000, EntryKind.OPEN, grant.case_id, self.keys.inner_hash(grant.key_file), fingerprint).body()
+        return self.entry(person, grant.case_id, EntryKind.OPEN, self.keys.inner_hash(grant.key_file)).body()
 
     async def open(self, grant: GrantRow, person: str) -> dict[str, object]:
-        body = self.open_body(grant, person)
-        signature = signing.sign(self.person_keys[person].sign_seed, signing.Use.OPEN, body)
-        return await self.act(person, grant.case_id, "open", signature, age.seal(body, self.keys.recipient(Purpose.GATE)[1]))
+        return await self.post(person, self.entry(person, grant.case_id, EntryKind.OPEN, self.keys.inner_hash(grant.key_file)))
 
     def case_identity(self, handed: Mapping[str, object], person: str) -> str:
         return shares.open_key(base64.b64decode(str(handed["key_file"])), self.person_keys[person].identity)[2]

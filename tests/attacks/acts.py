@@ -7,13 +7,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from routing.cards import card_bytes
-from sealing import age, custody, plaintexts, said, signing
+from sealing import age, custody, said
 from sealing.case import sha256
-from sealing.custody import ACTOR_USE, Entry, EntryKind
-from sealing.rows import HOUR_MS, GrantRow, GrantState, Purpose
+from sealing.custody import Entry, EntryKind
+from sealing.rows import GrantRow, GrantState, Purpose
 from sealing.said import Ending, Outcome
-from sealing.signing import Use
 from tests.line import TestLine
 
 TIP = "La policía de Peñalta cobra por mujeres"
@@ -42,39 +40,20 @@ async def kinds_of(line: TestLine, case_id: str) -> Sequence[EntryKind]:
     return [found.kind for found in entries if found.case == case_id]
 
 
-def card_of(line: TestLine, person: str) -> str:
-    return sha256(card_bytes(line.cards[person]))
-
-
 def gate_recipient(line: TestLine) -> str:
     return line.keys.recipient(Purpose.GATE)[1]
-
-
-def entry(line: TestLine, person: str, case_id: str, kind: EntryKind, named: str) -> Entry:
-    """What this person would sign now. `named` = hash of the ciphertext acted on."""
-    return Entry(line.clock.now // HOUR_MS, kind, case_id, named, card_of(line, person))
-
-
-async def posted(
-    line: TestLine, person: str, signed: Entry, content: bytes | None = None, *, kind: str = "", seed_of: str = "", use: Use | None = None
-) -> dict[str, object]:
-    """The act, judged. `kind`: of the request, where it is not the entry's; `seed_of`: whose key signs; `use`: for what it signs."""
-    body = signed.body()
-    signature = signing.sign(line.person_keys[seed_of or person].sign_seed, use or ACTOR_USE[signed.kind], body)
-    sealed = age.seal(plaintexts.act(body, content), gate_recipient(line))
-    return await line.act(person, signed.case, kind or signed.kind.value, signature, sealed)
 
 
 async def on_grant(line: TestLine, grant: GrantRow, kind: EntryKind) -> dict[str, object]:
     """An act of the grant's holder that names his key file."""
     person = str(grant.person_id)
-    return await posted(line, person, entry(line, person, grant.case_id, kind, line.keys.inner_hash(grant.key_file)))
+    return await line.post(person, line.entry(person, grant.case_id, kind, line.keys.inner_hash(grant.key_file)))
 
 
 async def saying(line: TestLine, person: str, case_id: str, kind: EntryKind, plaintext: bytes) -> dict[str, object]:
     """An act that says something, sealed to the gate key."""
     content = age.seal(plaintext, gate_recipient(line))
-    return await posted(line, person, entry(line, person, case_id, kind, sha256(content)), content)
+    return await line.post(person, line.entry(person, case_id, kind, sha256(content)), content)
 
 
 async def grant_in(line: TestLine, case_id: str, *states: GrantState) -> GrantRow:

@@ -20,7 +20,7 @@ from sealing.rows import GrantRow, GrantState, Part, Purpose
 from sealing.said import Ending, Push, Tie
 from storage import tables
 from storage.engine import open_database
-from tests.attacks.acts import entry, grant_in, on_grant, outcome_of, posted, saying
+from tests.attacks.acts import grant_in, on_grant, outcome_of, saying
 from tests.handlers.test_line_escrow import approve, enrol_trustee, exhaust, resealed, send
 from tests.handlers.test_line_escrow import rows as shares_of
 from tests.handlers.test_line_reading import answer
@@ -247,8 +247,8 @@ class Making:
         """A reader gives the number of his phone."""
         person = next(iter(self.given["opened"]))
         content = age.seal(said.push(Push(person, "sms", Sensitive(NUMBER))), self.line.keys.recipient(Purpose.DELIVERY)[1])
-        signed = entry(self.line, person, "", EntryKind.PUSH, sha256(content))
-        assert (await posted(self.line, person, signed, content))["result"] == "done"
+        signed = self.line.entry(person, "", EntryKind.PUSH, sha256(content))
+        assert (await self.line.post(person, signed, content))["result"] == "done"
 
     @property
     def trustees(self) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from sealing.said import Ending, Outcome, Push, Tie
 from sealing.signing import Use
 from storage import tables
 from tests.attacks.acts import (
-    entry,
     gate_recipient,
     grant_in,
     kinds_of,
@@ -26,7 +25,6 @@ from tests.attacks.acts import (
     on_grant,
     opened_case,
     outcome_of,
-    posted,
     renamed,
     saying,
 )
@@ -76,16 +74,16 @@ async def test_no_act_passes_as_another_or_with_anything_of_it_changed(line: Tes
     for place, (name, kind) in enumerate(kinds.items()):
         says = name in SAYING
         named, behind = (sha256(content), content) if says else (line.keys.inner_hash(grant.key_file), None)
-        right = entry(line, person, case_id, kind, named)
+        right = line.entry(person, case_id, kind, named)
         tries = [
-            posted(line, person, right, behind, kind=name, seed_of=stranger),
-            posted(line, person, right, behind, kind=name, use=Use.LOGIN if place % 2 else Use.CUSTODY),
-            posted(line, person, renamed(right, hour=right.hour + (3 if place % 2 else -3)), behind, kind=name),
-            posted(line, person, renamed(right, card=sha256(b"another card")), behind, kind=name),
-            posted(line, person, renamed(right, case=other), behind, kind=name),
-            posted(line, person, renamed(right, sha256=sha256(b"another ciphertext")), content, kind=name),
+            line.post(person, right, behind, act=name, seed_of=stranger),
+            line.post(person, right, behind, act=name, use=Use.LOGIN if place % 2 else Use.CUSTODY),
+            line.post(person, renamed(right, hour=right.hour + (3 if place % 2 else -3)), behind, act=name),
+            line.post(person, renamed(right, card=sha256(b"another card")), behind, act=name),
+            line.post(person, renamed(right, case=other), behind, act=name),
+            line.post(person, renamed(right, sha256=sha256(b"another ciphertext")), content, act=name),
         ]
-        tries.append(posted(line, person, right, behind, kind=names[place - 1]))
+        tries.append(line.post(person, right, behind, act=names[place - 1]))
         for attempt in tries:
             handed = await attempt
             assert (handed["result"], handed["key_file"]) == ("refused", None), (name, handed)
@@ -99,7 +97,7 @@ async def test_an_act_names_the_case_it_is_posted_for(line: TestLine) -> None:
     other = await offered_case(line)
     grant = await grant_in(line, other, GrantState.OFFERED)
     reader = str(grant.person_id)
-    body = entry(line, reader, other, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
+    body = line.entry(reader, other, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
     signature = signing.sign(line.person_keys[reader].sign_seed, Use.OPEN, body)
     handed = await line.act(reader, case_id, "open", signature, age.seal(body, gate_recipient(line)))
     assert handed["code"] == Refusal.NOT_YOURS
@@ -127,7 +125,7 @@ async def test_an_opening_posted_again_after_he_gave_the_case_up_opens_nothing(l
     case_id = await offered_case(line)
     grant = await grant_in(line, case_id, GrantState.OFFERED)
     person, web = str(grant.person_id), Recorder(line)
-    opened = await web.record(person, entry(line, person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)))
+    opened = await web.record(person, line.entry(person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)))
     assert (await web.post(opened))["result"] == "opened"
     assert (await on_grant(line, grant, EntryKind.GIVE_UP))["result"] == "done"
     assert (await web.post(opened))["code"] == Refusal.NOT_YOURS
@@ -138,7 +136,7 @@ async def test_an_opening_posted_again_after_he_gave_the_case_up_opens_nothing(l
 async def test_giving_up_posted_again_does_not_reach_the_next_reader(line: TestLine) -> None:
     case_id, person, _ = await opened_case(line)
     grant, web = await grant_in(line, case_id, GrantState.OPEN), Recorder(line)
-    leaves = await web.record(person, entry(line, person, case_id, EntryKind.GIVE_UP, line.keys.inner_hash(grant.key_file)))
+    leaves = await web.record(person, line.entry(person, case_id, EntryKind.GIVE_UP, line.keys.inner_hash(grant.key_file)))
     assert (await web.post(leaves))["result"] == "done"
     await line.later(6)
     successor, _ = await line.open_first(case_id)
@@ -154,7 +152,7 @@ async def test_a_closing_posted_again_after_the_second_disagreed_closes_nothing(
     case_id, person, identity = await opened_case(line)
     web = Recorder(line)
     content = age.seal(await outcome_of(line, case_id, identity, Ending.UNFOUNDED), gate_recipient(line))
-    closes = await web.record(person, entry(line, person, case_id, EntryKind.CLOSE, sha256(content)), content)
+    closes = await web.record(person, line.entry(person, case_id, EntryKind.CLOSE, sha256(content)), content)
     assert (await web.post(closes))["result"] == "done"
     await line.later(6)
     await line.open_first(case_id)
@@ -171,14 +169,14 @@ async def test_a_forged_outcome_teaches_nothing(line: TestLine) -> None:
     said_so = await outcome_of(line, case_id, identity, Ending.COMPROMISED)
     content = age.seal(said_so, gate_recipient(line))
     foreign = age.seal(said.outcome(Outcome(secrets.token_hex(16), Ending.COMPROMISED)), gate_recipient(line))
-    right, before = entry(line, person, case_id, EntryKind.CLOSE, sha256(content)), await everything(line)
+    right, before = line.entry(person, case_id, EntryKind.CLOSE, sha256(content)), await everything(line)
     stranger = next(name for name in line.cards if name != person)
     for attempt in (
-        posted(line, person, right, content, seed_of=stranger),
-        posted(line, stranger, entry(line, stranger, case_id, EntryKind.CLOSE, sha256(content)), content),
-        posted(line, person, renamed(right, sha256=sha256(foreign)), foreign),
-        posted(line, person, right),
-        posted(line, person, right, age.seal(await outcome_of(line, case_id, identity, Ending.UNFOUNDED), gate_recipient(line))),
+        line.post(person, right, content, seed_of=stranger),
+        line.post(stranger, line.entry(stranger, case_id, EntryKind.CLOSE, sha256(content)), content),
+        line.post(person, renamed(right, sha256=sha256(foreign)), foreign),
+        line.post(person, right),
+        line.post(person, right, age.seal(await outcome_of(line, case_id, identity, Ending.UNFOUNDED), gate_recipient(line))),
     ):
         assert (await attempt)["result"] == "refused"
     body = right.body()
@@ -209,7 +207,7 @@ async def test_what_was_said_is_handed_to_nobody_else(line: TestLine) -> None:
     case_id = await offered_case(line)
     grant = await grant_in(line, case_id, GrantState.OFFERED)
     person = str(grant.person_id)
-    body = entry(line, person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
+    body = line.entry(person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
     act = ActRow(secrets.token_hex(16), person, case_id, "open", signing.sign(line.person_keys[person].sign_seed, Use.OPEN, body), b"")
     await line.reads.add_act(ActRow(act.id, person, case_id, "open", act.signature, age.seal(body, gate_recipient(line))))
     await line.run()
@@ -225,9 +223,9 @@ async def test_a_number_for_notices_that_was_taken_back_is_not_put_in_again(line
     """By whoever kept the request: it has no effect, and the answer says no more than the first."""
     (person, *_) = line.cards
     old, none = (age.seal(said.push(Push(person, "sms", Sensitive(n))), line.keys.recipient(Purpose.DELIVERY)[1]) for n in ("", ""))
-    first = entry(line, person, "", EntryKind.PUSH, sha256(old))
-    assert (await posted(line, person, first, old))["result"] == Result.DONE
-    assert (await posted(line, person, entry(line, person, "", EntryKind.PUSH, sha256(none)), none))["result"] == Result.DONE
+    first = line.entry(person, "", EntryKind.PUSH, sha256(old))
+    assert (await line.post(person, first, old))["result"] == Result.DONE
+    assert (await line.post(person, line.entry(person, "", EntryKind.PUSH, sha256(none)), none))["result"] == Result.DONE
     before = await line.leaves()
-    assert (await posted(line, person, first, old))["result"] == Result.DONE
+    assert (await line.post(person, first, old))["result"] == Result.DONE
     assert await line.leaves() == before

@@ -18,7 +18,7 @@ from sealing.custody import EntryKind
 from sealing.rows import ActRow, CaseState, GrantRow, GrantState, TaskKind
 from sealing.signing import Use
 from storage import tables
-from tests.attacks.acts import TIP, entry, gate_recipient, grant_in, kinds_of, offered_case, on_grant, opened_case, posted
+from tests.attacks.acts import TIP, gate_recipient, grant_in, kinds_of, offered_case, on_grant, opened_case
 from tests.line import TestLine
 
 PHONE, LATER = "+999 100 0001", "Se las llevan el martes"
@@ -98,7 +98,7 @@ async def test_a_successor_written_into_his_turn_cannot_name_what_he_would_open(
     with pytest.raises(age.OpenError):
         age.unseal(grant.stub, line.person_keys[successor].identity)
     for named in (sha256(grant.key_file), sha256(grant.stub), sha256(b"")):
-        handed = await posted(line, successor, entry(line, successor, case_id, EntryKind.OPEN, named))
+        handed = await line.post(successor, line.entry(successor, case_id, EntryKind.OPEN, named))
         assert (handed["result"], handed["code"], handed["key_file"]) == ("refused", Refusal.NOT_YOURS, None)
 
 
@@ -122,7 +122,7 @@ async def test_two_grants_with_their_key_files_exchanged_open_to_neither(line: T
     theirs = await locked_grant_of(line, case_id, successor)
     stub = age.read_json(age.unseal(grant.stub, line.person_keys[person].identity), "stub")
     await put(line, "grant_", grant.id, {"key_file": theirs.key_file})
-    handed = await posted(line, person, entry(line, person, case_id, EntryKind.OPEN, str(stub["key_file_sha256"])))
+    handed = await line.post(person, line.entry(person, case_id, EntryKind.OPEN, str(stub["key_file_sha256"])))
     assert (handed["result"], handed["code"]) == ("refused", Refusal.NOT_YOURS)
 
 
@@ -136,7 +136,7 @@ async def test_web_makes_up_no_act(line: TestLine) -> None:
     person = str(grant.person_id)
     mine, public = signing.generate()
     await put(line, "person", person, {"verify_key": public})  # the login key: a session is all that it gives
-    body = entry(line, person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
+    body = line.entry(person, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file)).body()
     count = len(await line.leaves())
     for use in (Use.OPEN, Use.LOGIN):
         sealed = age.seal(plaintexts.act(body), gate_recipient(line))
@@ -151,7 +151,7 @@ async def test_an_act_under_another_persons_name_is_answered_to_that_persons_key
     grant = await grant_in(line, case_id, GrantState.OFFERED)
     person = str(grant.person_id)
     corrupt = next(one for one in line.cards if one != person)
-    said = entry(line, corrupt, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file))
+    said = line.entry(corrupt, case_id, EntryKind.OPEN, line.keys.inner_hash(grant.key_file))
     signature = signing.sign(line.person_keys[corrupt].sign_seed, Use.OPEN, said.body())
     act = ActRow(secrets.token_hex(16), person, case_id, "open", signature, age.seal(said.body(), gate_recipient(line)))
     await line.reads.add_act(act)

@@ -13,11 +13,9 @@ from sqlalchemy import delete, update
 
 from handlers.enrolment import Enrolment
 from handlers.letters import Letters
-from routing.cards import card_bytes
-from sealing import age, custody, plaintexts, said, signing
-from sealing.card import SignedCard
+from sealing import age, custody, said, signing
 from sealing.case import sha256
-from sealing.custody import ACTOR_USE, Entry, EntryKind
+from sealing.custody import Entry, EntryKind
 from sealing.rows import HOUR_MS, GrantRow, GrantState, Purpose
 from sealing.said import Letter, Tie, read_letter
 from sealing.signing import Use
@@ -59,20 +57,12 @@ async def opened(line: TestLine, text: str = TEXT) -> tuple[str, str, str, str]:
     return case_id, phone, *(await line.open_first(case_id))
 
 
-def card_of(line: TestLine, person: str) -> str:
-    return SignedCard(card_bytes(line.cards[person])).fingerprint()
-
-
 async def say(
     line: TestLine, person: str, kind: EntryKind, case_id: str, named: str, content: bytes | None = None, act: str = ""
 ) -> dict[str, object]:
-    """A signed act, as the desk makes it; with `content` the entry names its ciphertext and not `named`."""
-    gate = line.keys.recipient(Purpose.GATE)[1]
-    sealed_content = None if content is None else age.seal(content, gate)
-    hash_ = named if sealed_content is None else sha256(sealed_content)
-    body = Entry(line.clock.now // HOUR_MS, kind, case_id, hash_, card_of(line, person)).body()
-    signature = signing.sign(line.person_keys[person].sign_seed, ACTOR_USE[kind], body)
-    return await line.act(person, case_id, act or kind.value, signature, age.seal(plaintexts.act(body, sealed_content), gate))
+    """With `content` the entry names its ciphertext and not `named`."""
+    sealed = None if content is None else age.seal(content, line.keys.recipient(Purpose.GATE)[1])
+    return await line.post(person, line.entry(person, case_id, kind, named if sealed is None else sha256(sealed)), sealed, act=act)
 
 
 async def give_up(line: TestLine, case_id: str, person: str) -> dict[str, object]:
@@ -85,7 +75,7 @@ async def add_tie(line: TestLine, case_id: str, person: str, words: str = "My si
 
 
 async def press(line: TestLine, person: str) -> dict[str, object]:
-    return await say(line, person, EntryKind.SUSPEND, "", card_of(line, person), act="pressured")
+    return await say(line, person, EntryKind.SUSPEND, "", line.card_of(person), act="pressured")
 
 
 async def offered(line: TestLine, case_id: str) -> list[GrantRow]:
@@ -138,7 +128,7 @@ async def letters(line: TestLine, identities: dict[str, str]) -> dict[str, list[
 
 async def suspend(line: TestLine, person: str, seed: str) -> None:
     """By one vetter, as `tipline roster load` takes it down."""
-    hour, card = line.clock.now // HOUR_MS, card_of(line, person)
+    hour, card = line.clock.now // HOUR_MS, line.card_of(person)
     body = Entry(hour, EntryKind.SUSPEND, "", card, card).body()
     leaf = custody.leaf(body, signing.public_of(seed), signing.sign(seed, Use.SUSPEND, body))
     async with line.store.begin() as tx:

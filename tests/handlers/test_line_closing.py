@@ -20,12 +20,10 @@ from handlers.outcomes import Helped, Outcomes, Proposal, Second
 from handlers.ports import Trouble
 from handlers.requests import Refusal, Result
 from handlers.succession import read_gate
-from routing.cards import card_bytes
 from routing.gate import GateFile, Sla
-from sealing import age, plaintexts, said, shares, signing
-from sealing.card import SignedCard
+from sealing import age, plaintexts, said, shares
 from sealing.case import sha256
-from sealing.custody import ACTOR_USE, Entry, EntryKind, holds, read_leaf
+from sealing.custody import EntryKind, holds, read_leaf
 from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, Purpose, TaskKind
 from sealing.said import Ending, Outcome
 from storage import tables
@@ -70,14 +68,9 @@ async def long_line(tmp_path: Path) -> AsyncIterator[TestLine]:
 
 
 async def act_on(
-    line: TestLine, person: str, kind: EntryKind, case_id: str, content: bytes | None, hash_: str, seed_of: str | None = None, act: str = ""
+    line: TestLine, person: str, kind: EntryKind, case_id: str, content: bytes | None, hash_: str, seed_of: str = "", act: str = ""
 ) -> dict[str, object]:
-    """`seed_of`: whose key signs; `act`: as which act it is sent."""
-    fingerprint = SignedCard(card_bytes(line.cards[person])).fingerprint()
-    body = Entry(line.clock.now // HOUR_MS, kind, case_id, hash_, fingerprint).body()
-    signature = signing.sign(line.person_keys[seed_of or person].sign_seed, ACTOR_USE[kind], body)
-    sealed = age.seal(plaintexts.act(body, content), line.keys.recipient(Purpose.GATE)[1])
-    return await line.act(person, case_id, act or kind.value, signature, sealed)
+    return await line.post(person, line.entry(person, case_id, kind, hash_), content, act=act, seed_of=seed_of)
 
 
 async def close(line: TestLine, case_id: str, person: str, ending: Ending = Ending.REFERRED, **changed: object) -> dict[str, object]:

@@ -15,10 +15,10 @@ from handlers.requests import Result
 from routing.cards import card_bytes, parse_card
 from routing.gate import GateFile, parse_gate
 from routing.people import Role
-from sealing import age, plaintexts, shares, signing
+from sealing import age, shares, signing
 from sealing.card import SignedCard, parse_signed_card
 from sealing.case import sha256
-from sealing.custody import ACTOR_USE, Entry, EntryKind
+from sealing.custody import EntryKind
 from sealing.passphrase import PersonKey
 from sealing.rows import GrantState, Purpose, ShareRow, ShareState
 from sealing.shares import Share, SharesError
@@ -55,10 +55,6 @@ async def enrol_trustee(line: TestLine, agency: str = "liaison-nl", home: str = 
     return person
 
 
-def card_of(line: TestLine, person: str) -> str:
-    return SignedCard(card_bytes(line.cards[person])).fingerprint()
-
-
 async def rows(line: TestLine, case_id: str) -> list[ShareRow]:
     async with line.store.begin() as tx:
         return list(await tx.shares(case_id))
@@ -73,11 +69,7 @@ async def gate_of(line: TestLine, case_id: str) -> GateFile:
 
 
 async def say(line: TestLine, person: str, case_id: str, kind: EntryKind, named: str, content: bytes | None = None) -> dict[str, object]:
-    """One signed act, judged."""
-    body = Entry(line.clock.now // 3_600_000, kind, case_id, named, card_of(line, person)).body()
-    signature = signing.sign(line.person_keys[person].sign_seed, ACTOR_USE[kind], body)
-    sealed = age.seal(plaintexts.act(body, content), line.keys.recipient(Purpose.GATE)[1])
-    return await line.act(person, case_id, kind.value, signature, sealed)
+    return await line.post(person, line.entry(person, case_id, kind, named), content)
 
 
 async def approve(line: TestLine, share: ShareRow, person: str | None = None) -> dict[str, object]:
@@ -146,9 +138,9 @@ async def test_when_nobody_is_left_trustees_reseal_and_one_more_reader_reads(lin
     assert person == seat.person
     assert await texts(line, case_id, identity) == [TIP]
     leaves = [entry for entry in await line.leaves() if entry.case == case_id]
-    assert [e.card for e in leaves if e.kind is EntryKind.APPROVE] == [card_of(line, s.person_id) for s in (first, second)]
-    assert [e.card for e in leaves if e.kind is EntryKind.RESEAL] == [card_of(line, s.person_id) for s in (first, second)]
-    assert [e.card for e in leaves if e.kind is EntryKind.OPEN] == [card_of(line, person)]
+    assert [e.card for e in leaves if e.kind is EntryKind.APPROVE] == [line.card_of(s.person_id) for s in (first, second)]
+    assert [e.card for e in leaves if e.kind is EntryKind.RESEAL] == [line.card_of(s.person_id) for s in (first, second)]
+    assert [e.card for e in leaves if e.kind is EntryKind.OPEN] == [line.card_of(person)]
 
 
 async def test_a_wrong_share_is_made_good_by_another_trustee(line: TestLine) -> None:
@@ -159,7 +151,7 @@ async def test_a_wrong_share_is_made_good_by_another_trustee(line: TestLine) -> 
     card = line.cards[(await gate_of(line, case_id)).standing()[0].person]
     own = shares.read_share(age.unseal(base64.b64decode(str(handed["key_file"])), line.person_keys[second.person_id].identity))
     wrong = shares.share_text(Share(case_id, 1, own.recipient, 2, bytes(len(own.share) - 1) + own.share[-1:]))
-    made = shares.Resealed(case_id, 1, card_of(line, card.person), age.seal(wrong, card.age_recipient))
+    made = shares.Resealed(case_id, 1, line.card_of(card.person), age.seal(wrong, card.age_recipient))
     assert (await send(line, second.person_id, made))["result"] == Result.DONE
     await line.later(6)
     grant = next(g for g in await line.grants(case_id) if g.state is GrantState.OFFERED)

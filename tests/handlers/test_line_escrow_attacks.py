@@ -26,7 +26,6 @@ from storage import tables
 from tests.handlers.test_line_escrow import (
     TOWN,
     approve,
-    card_of,
     enrol_trustee,
     exhaust,
     exhausted,
@@ -100,7 +99,7 @@ async def test_who_may_not_gets_no_share_and_gives_none(line: TestLine) -> None:
     other = await sealed_case(line, "Otro caso: en Peñalta obligan a trabajar a mujeres en una fábrica", "+999 100 0002")
     locked = next(share for share in await rows(line, other) if share.person_id == first.person_id)
     assert (await approve(line, locked))["code"] == Refusal.NOT_YOURS, "nobody asked for this one"
-    body = Entry(line.clock.now // 3_600_000, EntryKind.APPROVE, case_id, sha256(first.sealed), card_of(line, first.person_id)).body()
+    body = Entry(line.clock.now // 3_600_000, EntryKind.APPROVE, case_id, sha256(first.sealed), line.card_of(first.person_id)).body()
     forged = signing.sign(line.person_keys[first.person_id].sign_seed, signing.Use.OPEN, body)
     told = await line.act(first.person_id, case_id, "approve", forged, age.seal(body, line.keys.recipient(Purpose.GATE)[1]))
     assert told["code"] == Refusal.BAD_SIGNATURE
@@ -126,7 +125,7 @@ async def test_a_dummy_looks_like_a_share_and_the_excluded_trustee_cannot_give_i
     reader = line.cards[await next_reader(line, case_id)]
     dummy = next(share for share in asked if share.person_id == excluded)
     made = shares.for_reader(
-        line.keys.peel(dummy.sealed), line.person_keys[excluded].identity, case_id, 1, card_of(line, reader.person), reader.age_recipient
+        line.keys.peel(dummy.sealed), line.person_keys[excluded].identity, case_id, 1, line.card_of(reader.person), reader.age_recipient
     )
     assert (await send(line, excluded, made))["code"] == Refusal.GATE
 
@@ -186,7 +185,7 @@ async def test_a_next_reader_who_loses_his_standing_is_replaced_before_anything_
     first, second = asked
     assert (await give(line, first))["result"] == Result.DONE
     person = await next_reader(line, case_id)
-    body = Entry(line.clock.now // 3_600_000, EntryKind.SUSPEND, "", card_of(line, person), card_of(line, person)).body()
+    body = Entry(line.clock.now // 3_600_000, EntryKind.SUSPEND, "", line.card_of(person), line.card_of(person)).body()
     signature = signing.sign(line.person_keys[person].sign_seed, signing.Use.SUSPEND, body)
     told = await line.act(person, "", "pressured", signature, age.seal(body, line.keys.recipient(Purpose.GATE)[1]))
     assert told["result"] == Result.DONE

@@ -19,7 +19,6 @@ from tests.handlers.leaving import (
     TEXT,
     add_tie,
     as_new,
-    card_of,
     give_up,
     kinds_of,
     letters,
@@ -128,7 +127,7 @@ async def test_all_give_up_and_it_is_exhausted_and_no_reason_is_kept(line: TestL
     case_id, _ = await sealed(line)
     given = []
     while now := await offered(line, case_id):
-        given += [(line.keys.inner_hash(grant.key_file), card_of(line, str(grant.person_id))) for grant in now]
+        given += [(line.keys.inner_hash(grant.key_file), line.card_of(str(grant.person_id))) for grant in now]
         await give_up(line, case_id, str(now[0].person_id))
         await line.later(6)
     assert Trouble.ORDER_EXHAUSTED in line.alarms
@@ -237,7 +236,7 @@ async def test_nobody_speaks_the_quiet_word_for_another(line: TestLine) -> None:
     case_id, _ = await sealed(line)
     person = await offered_to(line, case_id)
     other = next(p for p in line.cards if p != person)
-    assert (await say(line, other, EntryKind.SUSPEND, "", card_of(line, person), act="pressured"))["code"] == Refusal.NOT_YOURS
+    assert (await say(line, other, EntryKind.SUSPEND, "", line.card_of(person), act="pressured"))["code"] == Refusal.NOT_YOURS
     assert await states(line, case_id, person) == {GrantState.OFFERED}
 
 
