@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sealing import age, custody, said
 from sealing.case import sha256
@@ -62,8 +63,8 @@ async def grant_in(line: TestLine, case_id: str, *states: GrantState) -> GrantRo
     return max(found, key=lambda grant: grant.epoch)
 
 
-def renamed(signed: Entry, **changed: object) -> Entry:
-    return replace(signed, **changed)  # type: ignore[arg-type]
+def renamed(signed: Entry, **changed: Any) -> Entry:
+    return replace(signed, **changed)
 
 
 async def outcome_of(line: TestLine, case_id: str, identity: str, ending: Ending) -> bytes:

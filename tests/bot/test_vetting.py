@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -80,7 +81,7 @@ class Office:
     def path(self, name: str) -> Path:
         return self.folder / name
 
-    def card(self, sequence: int = 1, person: str = "ana", **details: object) -> Path:
+    def card(self, sequence: int = 1, person: str = "ana", **details: Any) -> Path:
         """A card with two signatures, made without the command line, which has tests of its own."""
         now = datetime.now(UTC).replace(microsecond=0)
         of = self.public[person]
@@ -88,7 +89,7 @@ class Office:
             of.person, "Ana Example", (), of.age, of.verify, Role.HANDLER, "trust", (), "ln", "ln", (), (), ("Leo Example",), ("es",),
             child_clearance=True, capacity=5, founder=False, sequence=sequence, issued=now, expires=(now + timedelta(days=365)).date(),
         )  # fmt: skip
-        signed = SignedCard(card_bytes(replace(card, **details)))  # type: ignore[arg-type]
+        signed = SignedCard(card_bytes(replace(card, **details)))
         for vetter in ("vera", "vito"):
             signed = signed.signed_by(self.keys[vetter].sign_seed)
         file = self.folder / f"{person}{sequence}.card"

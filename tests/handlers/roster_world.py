@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from handlers.enrolment import Enrolment, NotPut, NotTaken, Put, Taken
 from handlers.letters import Letters
@@ -148,6 +149,12 @@ class World:
         async with self.store.begin() as tx:
             return await find_member(tx, self.keys, self.vetters, person, self.clock.hour)
 
+    async def known(self, person: str = "p1") -> Member:
+        """Who must be there."""
+        found = await self.member(person)
+        assert found is not None
+        return found
+
     async def acts(self, person: str = "p1") -> bool:
         member = await self.member(person)
         return member is not None and member.person.active
@@ -167,11 +174,11 @@ class World:
         assert row is not None
         return row
 
-    async def write(self, **fields: object) -> None:
+    async def write(self, **fields: Any) -> None:
         """Into the person's row, past the worker."""
         row = await self.row()
         async with self.store.begin() as tx:
-            assert await tx.save_person(replace(row, **fields))  # type: ignore[arg-type]
+            assert await tx.save_person(replace(row, **fields))
 
     async def write_card(self, given: SignedCard) -> None:
         """Sealed to the roster's public half, which is no secret."""

@@ -255,8 +255,9 @@ def calls(room: str, *names: str) -> list[tuple[str, ast.Call]]:
     for path in sorted((ROOT / room).glob("*.py")):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                inside = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-                found += [(f"{path.stem}.{function.name}", node) for node in inside if node.func.attr in names]  # type: ignore[attr-defined]
+                inside = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+                called = [node for node in inside if isinstance(node.func, ast.Attribute) and node.func.attr in names]
+                found += [(f"{path.stem}.{function.name}", node) for node in called]
     return found
 
 

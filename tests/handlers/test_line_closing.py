@@ -73,10 +73,10 @@ async def act_on(
     return await line.post(person, line.entry(person, case_id, kind, hash_), content, act=act, seed_of=seed_of)
 
 
-async def close(line: TestLine, case_id: str, person: str, ending: Ending = Ending.REFERRED, **changed: object) -> dict[str, object]:
+async def close(line: TestLine, case_id: str, person: str, ending: Ending = Ending.REFERRED, **changed: Any) -> dict[str, object]:
     """As the desk does, with the newest contact that any key of the person opens. `changed`: fields of the outcome."""
     contact = await newest_contact(line, case_id, person)
-    outcome = replace(Outcome(case_id, ending, *contact), **changed)  # type: ignore[arg-type]
+    outcome = replace(Outcome(case_id, ending, *contact), **changed)
     content = age.seal(said.outcome(outcome), line.keys.recipient(Purpose.GATE)[1])
     return await act_on(line, person, EntryKind.CLOSE, case_id, content, sha256(content))
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ TOWN = "penalta"
 """Where the tip happens."""
 
 
-async def enrol_trustee(line: TestLine, agency: str = "liaison-nl", home: str = "brumhaven", **more: object) -> str:
+async def enrol_trustee(line: TestLine, agency: str = "liaison-nl", home: str = "brumhaven", **more: Any) -> str:
     """A card with two signatures, older than the tips of these tests. Returns the person's id."""
     person = f"{len(line.cards):032x}"
     key = PersonKey(person, age.generate()[0], signing.generate()[0])
@@ -45,7 +46,7 @@ async def enrol_trustee(line: TestLine, agency: str = "liaison-nl", home: str = 
         past_postings=(), kin=(), conflicts=(), child_clearance=True, founder=False, issued=issued,
         expires=(issued + timedelta(days=365)).date(),
     )  # fmt: skip
-    card = replace(made, **more)  # type: ignore[arg-type]
+    card = replace(made, **more)
     signed = SignedCard(card_bytes(card))
     for seed in line.vetter_seeds:
         signed = signed.signed_by(seed)

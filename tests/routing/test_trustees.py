@@ -13,7 +13,7 @@ from routing.cards import card_bytes, parse_card
 from routing.draw import choose
 from routing.exclusion import exclusions
 from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_keep, may_read, parse_gate, without
-from routing.people import Code, Role, Roster, TipFacts
+from routing.people import Code, Person, Role, Roster, TipFacts
 from tests.routing.test_gate import EVERYBODY, FIRST, GATE, by_id
 from tests.routing.world import ATLAS, COINS, FAR, NOW, RECEIVED, TIPS, person, rosters
 
@@ -51,8 +51,8 @@ def test_a_trustee_may_hold_a_share_exactly_when_a_reader_with_his_card_could_re
     ],
     ids=["handler", "lead", "suspended", "newer than the tip", "lives there", "one vetter"],
 )
-def test_who_may_hold_none(trustee: object, code: object) -> None:
-    assert may_approve(GATE, trustee, NOW, ATLAS) == Refused(code)  # type: ignore[arg-type]
+def test_who_may_hold_none(trustee: Person, code: Refusal | Code) -> None:
+    assert may_approve(GATE, trustee, NOW, ATLAS) == Refused(code)
 
 
 def test_a_region_that_the_file_lacks_makes_no_share_a_dummy_and_gives_none() -> None:

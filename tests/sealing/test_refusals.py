@@ -55,7 +55,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "shares": shares.read_bundle,
     "given": shares.read_given,
     "key file": plaintexts.read_key_file,
-    **{kind: lambda plain, kind=kind: age.read_json(plain, kind) for kind in ("stub", "message", "contact", "handout")},  # type: ignore[misc]
+    **{kind: partial(age.read_json, kind=kind) for kind in ("stub", "message", "contact", "handout")},
 }
 
 
