@@ -14,7 +14,7 @@ from sealing.custody import EntryKind
 from sealing.rows import ActRow, CaseState, GrantRow, GrantState, Part, Purpose
 from tests.desk.fake import b64
 from tests.desk.test_open_js import Js, js, obj, raw
-from tests.handlers.leaving import offered, sealed
+from tests.handlers.cases.leaving import offered, sealed
 from tests.line import TestLine, fresh_line
 
 __all__ = ["js"]

@@ -22,8 +22,8 @@ from sealing.custody import EntryKind
 from sealing.passphrase import unlock
 from sealing.rows import CaseState, GrantState, ShareState
 from sealing.said import Ending
-from tests.handlers.leaving import give_up, kinds_of, states, suspend
-from tests.handlers.test_line_closing import close, state_of
+from tests.handlers.cases.closing import close, state_of
+from tests.handlers.cases.leaving import give_up, kinds_of, states, suspend
 from tests.handlers.test_line_escrow import give, rows
 from tests.line import TestLine, practice_line
 

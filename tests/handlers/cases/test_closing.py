@@ -2,168 +2,52 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import delete, func, select, update
 
 from handlers.closing import PURGE_DAYS, UNSEEN_DAYS, needs_second
-from handlers.intake import Acceptor
-from handlers.outcomes import Helped, Outcomes, Proposal, Second
+from handlers.outcomes import Outcomes, Proposal, Second
 from handlers.ports import Trouble
 from handlers.requests import Refusal, Result
 from handlers.succession import read_gate
-from routing.gate import GateFile, Sla
-from sealing import age, plaintexts, said, shares
+from routing.gate import Sla
+from sealing import age, plaintexts, said
 from sealing.case import sha256
 from sealing.custody import EntryKind, holds, read_leaf
-from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, Purpose, TaskKind
+from sealing.rows import DAY_MS, CaseState, GrantState, Purpose
 from sealing.said import Ending, Outcome
 from storage import tables
+from tests.handlers.cases.closing import (
+    DANGER,
+    PLAIN,
+    QUESTION,
+    act_on,
+    case_of,
+    close,
+    closed_by_coin,
+    decide,
+    gate_of,
+    kinds,
+    letters_to_vetters,
+    newest_contact,
+    proposals,
+    purge_now,
+    read_letters,
+    second_look,
+    state_of,
+)
 from tests.handlers.test_line_later import said as sent
 from tests.handlers.test_line_reading import PHONE, answer, opened_case, sealed_case
-from tests.line import TestLine, fresh_line, practice_line
+from tests.line import TestLine, practice_line
 from triage.sensitive import Sensitive
-from triage.tip import Child, Control, Inbound
+from triage.tip import Child
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
-PLAIN = "Hombres adultos trabajan sin pago en la cantera de Peñalta, el capataz les quita el pasaporte"
-DANGER = "Ayúdenme, estoy encerrada en una casa en Peñalta, me van a matar"
-QUESTION = "Le sirvio de algo"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def every_tests_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    """One for all: what is looked at here lies above the engines, and tests/storage/test_purge.py deletes on both."""
-    async with fresh_line(tmp_path_factory.mktemp("closing")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(every_tests_line: TestLine) -> TestLine:
-    """As if nobody had written before; seven hours on, so that equal texts are no flood."""
-    made = every_tests_line
-    async with made.database.begin() as transaction:
-        await transaction.run(delete(tables.task))
-        await transaction.run(delete(tables.thread))
-        await transaction.run(delete(tables.heartbeat))
-    made.clock.now += 7 * HOUR_MS
-    made.alarms.clear()
-    made.outbox.sent.clear()
-    return made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def long_line(tmp_path: Path) -> AsyncIterator[TestLine]:
-    """One of its own, on which months pass."""
-    async with fresh_line(tmp_path) as made:
-        yield made
-
-
-async def act_on(
-    line: TestLine, person: str, kind: EntryKind, case_id: str, content: bytes | None, hash_: str, seed_of: str = "", act: str = ""
-) -> dict[str, object]:
-    return await line.post(person, line.entry(person, case_id, kind, hash_), content, act=act, seed_of=seed_of)
-
-
-async def close(line: TestLine, case_id: str, person: str, ending: Ending = Ending.REFERRED, **changed: Any) -> dict[str, object]:
-    """As the desk does, with the newest contact that any key of the person opens. `changed`: fields of the outcome."""
-    contact = await newest_contact(line, case_id, person)
-    outcome = replace(Outcome(case_id, ending, *contact), **changed)
-    content = age.seal(said.outcome(outcome), line.keys.recipient(Purpose.GATE)[1])
-    return await act_on(line, person, EntryKind.CLOSE, case_id, content, sha256(content))
-
-
-async def newest_contact(line: TestLine, case_id: str, person: str) -> tuple[str, bytes]:
-    """(hash, inner); empty where there is none. What his desk reads with the keys that he was handed."""
-    held = [line.keys.peel(g.key_file) for g in await line.grants(case_id) if g.person_id == person and g.state is GrantState.OPEN]
-    identities = [shares.open_key(key, line.person_keys[person].identity)[2] for key in held]
-    parts = [part for identity in identities for part in await line.read(case_id, identity) if part["kind"] == "contact"]
-    if not parts:
-        return "", b""
-    newest = max(parts, key=lambda part: int(str(part["seq"])))
-    return str(newest["sha256"]), base64.b64decode(str(newest["inner"]))
-
-
-async def decide(line: TestLine, case_id: str, person: str, kind: EntryKind, **changed: str) -> dict[str, object]:
-    """`concur` or `disagree`."""
-    grant = next(g for g in await line.grants(case_id) if g.person_id == person)
-    return await act_on(line, person, kind, case_id, None, line.keys.inner_hash(grant.key_file), **changed)
-
-
-async def case_of(line: TestLine, case_id: str) -> CaseRow:
-    async with line.store.begin() as tx:
-        case = await tx.case(case_id)
-    assert case is not None
-    return case
-
-
-async def state_of(line: TestLine, case_id: str) -> CaseState:
-    return (await case_of(line, case_id)).state
-
-
-async def proposals(line: TestLine, case_id: str) -> list[Proposal]:
-    async with line.store.begin() as tx:
-        return list(await Outcomes(line.keys).of(tx, case_id))
-
-
-async def kinds(line: TestLine, case_id: str) -> list[str]:
-    return [entry.kind.value for entry in await line.leaves() if entry.case == case_id]
-
-
-async def closed_by_coin(line: TestLine, phone: str = PHONE, *, looked_at: bool = False) -> tuple[str, str]:
-    """A plain case whose coin asks, or asks not, for a second look; its reader has it open. (case, reader)"""
-    line.acceptor = Acceptor(line.acceptor.intake, line.acceptor.keys, line.clock, Chosen(line, looked_at=looked_at))
-    case_id = await sealed_case(line, PLAIN, phone)
-    reader, _ = await line.open_first(case_id)
-    return case_id, reader
-
-
-class Chosen:
-    """handlers.ports.Entropy whose 16 bytes make a case id with the coin that a test needs."""
-
-    def __init__(self, line: TestLine, *, looked_at: bool) -> None:
-        self._line, self._looked_at, self._drawn = line, looked_at, 0
-
-    def draw(self, n: int) -> bytes:
-        while True:
-            self._drawn += 1
-            drawn = hashlib.shake_256(f"{self._line.clock.now} {self._drawn}".encode()).digest(n)
-            if n != 16 or needs_second(gate_of(), Ending.REFERRED, (), self._line.keys.coins(drawn.hex())) is self._looked_at:
-                return drawn
-
-
-async def second_look(line: TestLine, text: str = DANGER, phone: str = PHONE) -> tuple[str, str, str]:
-    """(case, first, second): proposed, offered in the next slot and opened."""
-    case_id = await sealed_case(line, text, phone)
-    first, _ = await line.open_first(case_id)
-    assert (await close(line, case_id, first))["result"] == Result.DONE
-    await line.later(6)
-    second, _ = await line.open_first(case_id)
-    return case_id, first, second
-
-
-def letters_to_vetters(line: TestLine) -> dict[str, str]:
-    """From here on every vetter gets letters: fingerprint -> identity."""
-    made = {name: age.generate() for name in line.vetters.keys}
-    recipients = line.vetters.recipients
-    assert isinstance(recipients, dict)
-    recipients.update({name: recipient for name, (_, recipient) in made.items()})
-    return {name: identity for name, (identity, _) in made.items()}
-
-
-async def read_letters(line: TestLine, vetters: Mapping[str, str]) -> list[tuple[str, str]]:
-    async with line.store.begin() as tx:
-        found = [(row.sealed, identity) for name, identity in vetters.items() for row in await tx.letters(name)]
-    read = [said.read_letter(age.unseal(sealed, identity)) for sealed, identity in found]
-    return [(letter.code, letter.case) for letter in read]
 
 
 @pytest.mark.claim("T47")
@@ -235,17 +119,6 @@ async def test_the_first_is_told_the_same_whatever_the_coin(line: TestLine) -> N
         await line.later(6)
         assert len(sent(line, QUESTION)) == n + 1, "the source is asked either way, in the same slot"
     assert told[0] == told[1]
-
-
-def gate_of(**facts: Any) -> GateFile:
-    """Of a case that nothing but its coin makes looked at."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    plain: dict[str, Any] = {
-        "case": "0" * 32, "epoch": 1, "recipient": "", "sealed_at": at, "received": at, "sla": Sla.NORMAL, "agencies": (), "kinds": (),
-        "regions": (), "place_known": True, "child": Child.UNKNOWN, "could_involve_child": False, "asks_help": False, "excluded": (),
-        "order": (), "pool": 9, "chances": {}, "flags": (),
-    }  # fmt: skip
-    return GateFile(**plain | facts)
 
 
 def coins(n: int) -> bytes:
@@ -403,13 +276,6 @@ async def test_a_case_is_deleted_when_its_time_has_come_and_only_then(long_line:
     assert len(await line.cases()) == 3
 
 
-async def purge_now(line: TestLine, case_id: str) -> None:
-    """Its task falls due, whoever wrote it."""
-    async with line.store.begin() as tx:
-        await tx.enqueue(TaskKind.PURGE, case_id, line.clock.now)
-    await line.run()
-
-
 async def rows_of(line: TestLine, case_id: str) -> int:
     async with line.database.begin(reading=True) as transaction:
         found = 0
@@ -491,154 +357,6 @@ async def test_while_the_clock_has_just_jumped_nothing_is_deleted(long_line: Tes
         await tx.beat("worker", line.clock.now)
     await line.run()
     assert await state_of(line, case_id) is CaseState.PURGED
-
-
-async def closed_and_asked(line: TestLine) -> tuple[str, str]:
-    """(case, reader): closed without a second look, and the source, who may be written to first, was asked."""
-    case_id, reader = await closed_by_coin(line)
-    await close(line, case_id, reader)
-    await line.later(6)
-    assert [text for _, text in line.outbox.sent if QUESTION in text], "the control: it was asked"
-    line.outbox.sent.clear()
-    return case_id, reader
-
-
-@pytest.mark.parametrize("days", [0, 13])
-@pytest.mark.claim("T49")
-async def test_a_no_of_the_source_is_a_second_look(line: TestLine, days: int) -> None:
-    """Also when the conversation was forgotten since: then nothing but the question is remembered."""
-    case_id, reader = await closed_and_asked(line)
-    await line.later(days * 24 * 3600)
-    async with line.store.begin() as tx:
-        assert (await tx.thread_of(case_id) is None) is (days > 3)
-    await line.write(PHONE, "2")
-    await line.later(6)
-    assert len(line.outbox.sent) == 1
-    assert "Lo tenemos" in line.outbox.sent[0][1]
-    assert await state_of(line, case_id) is CaseState.CLOSING
-    offered = next(g for g in await line.grants(case_id) if g.state is GrantState.OFFERED)
-    second = str(offered.person_id)
-    assert second != reader
-    handed = await line.open(offered, second)
-    assert (handed["proposed"], handed["helped"]) == ("referred", "no")
-    assert len([part for part in await line.read(case_id, line.case_identity(handed, second)) if part["kind"] == "message"]) == 1
-    await purge_now(line, case_id)
-    assert await state_of(line, case_id) is CaseState.CLOSING
-
-
-async def test_a_yes_of_the_source_is_noted_and_changes_nothing(line: TestLine) -> None:
-    case_id, _ = await closed_and_asked(line)
-    known = set(await line.cases())
-    await line.write(PHONE, "1 si")
-    assert await state_of(line, case_id) is CaseState.CLOSED
-    assert [p.helped for p in await proposals(line, case_id)] == [Helped.YES]
-    await line.write(PHONE, "2")
-    assert [p.helped for p in await proposals(line, case_id)] == [Helped.YES], "it is asked, and answered, once"
-    assert set(await line.cases()) == known
-
-
-async def test_a_no_while_the_second_looks_is_told_to_whoever_comes_next(line: TestLine) -> None:
-    case_id, reader = await closed_by_coin(line, looked_at=True)
-    await close(line, case_id, reader)
-    await line.later(6)
-    second, _ = await line.open_first(case_id)
-    await line.write(PHONE, "No")
-    (proposal,) = await proposals(line, case_id)
-    assert (proposal.helped, proposal.second) == (Helped.NO, Second.ASKED)
-    assert await state_of(line, case_id) is CaseState.CLOSING
-    assert (await decide(line, case_id, second, EntryKind.CONCUR))["result"] == Result.DONE
-
-
-async def test_an_answer_about_a_case_whose_record_is_gone_stops_no_conversation(line: TestLine) -> None:
-    case_id, _ = await closed_and_asked(line)
-    async with line.database.begin() as transaction:
-        await transaction.run(delete(tables.outcome))
-    await line.write(PHONE, "2")
-    await line.later(6)
-    assert Trouble.TAMPERED in line.alarms
-    assert (await state_of(line, case_id), len(line.outbox.sent)) == (CaseState.CLOSED, 1)
-
-
-async def test_words_after_the_question_belong_to_that_case_and_open_it(line: TestLine) -> None:
-    case_id, reader = await closed_and_asked(line)
-    known = set(await line.cases())
-    await line.later(10 * 24 * 3600)
-    await line.write(PHONE, "nadie vino, los hombres siguen en la cantera de Peñalta")
-    await line.later(27)
-    assert set(await line.cases()) == known
-    second, _ = await line.open_first(case_id)
-    assert second != reader
-
-
-async def test_fourteen_days_later_nothing_is_remembered(line: TestLine) -> None:
-    case_id, _ = await closed_and_asked(line)
-    await line.later(16 * 24 * 3600)
-    async with line.database.begin(reading=True) as transaction:
-        assert (await transaction.run(select(func.count()).select_from(tables.thread))).scalar_one() == 0
-    await line.write(PHONE, "2")
-    assert await state_of(line, case_id) is CaseState.CLOSED
-
-
-async def test_who_is_not_written_to_first_is_asked_when_he_writes(line: TestLine) -> None:
-    case_id = await sealed_case(line, DANGER)
-    first, _ = await line.open_first(case_id)
-    await close(line, case_id, first)
-    await line.later(3600)
-    assert not sent(line, QUESTION)
-    await line.write(PHONE, "sigo encerrada en la casa")
-    await line.later(4)
-    assert len(sent(line, QUESTION)) == 1
-    await line.later(60)
-    assert len(sent(line, QUESTION)) == 1
-
-
-async def test_a_way_back_whose_key_was_destroyed_keeps_no_case_open(long_line: TestLine) -> None:
-    line = long_line
-    case_id, reader = await closed_by_coin(line)
-    assert (await close(line, case_id, reader, contact="", inner=b""))["code"] == Refusal.NO_CONTACT
-    line.clock.now += 24 * HOUR_MS
-    line.keys.shelf.add(Purpose.DELIVERY, 2, age.generate()[0], line.clock.now // HOUR_MS)
-    assert (await close(line, case_id, reader, contact="", inner=b""))["code"] == Refusal.NO_CONTACT
-    line.keys.shelf.drop(Purpose.DELIVERY, 1)
-    assert (await close(line, case_id, reader, contact="", inner=b""))["result"] == Result.DONE
-    await line.later(3600)
-    assert not sent(line, QUESTION)
-
-
-@pytest.mark.parametrize("gone", ["9", "/forget"])
-async def test_who_asked_for_silence_or_to_be_let_go_is_not_asked(line: TestLine, gone: str) -> None:
-    case_id, reader = await closed_by_coin(line)
-    await close(line, case_id, reader)
-    at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
-    control = Control.FORGET if gone == "/forget" else None
-    await line.take(Inbound("handset", Sensitive(PHONE), Sensitive(gone), gone, at, control=control))
-    await line.later(3600)
-    assert not sent(line, QUESTION)
-    assert await state_of(line, case_id) is CaseState.CLOSED
-
-
-async def test_forgetting_after_the_question_cuts_the_way_back(line: TestLine) -> None:
-    case_id, _ = await closed_and_asked(line)
-    await line.later(5 * 24 * 3600)
-    at = datetime.fromtimestamp(line.clock.now / 1000, UTC)
-    await line.take(Inbound("handset", Sensitive(PHONE), Sensitive("/forget"), "f", at, control=Control.FORGET))
-    async with line.store.begin() as tx:
-        assert not [e for e in await tx.envelopes(case_id) if e.part is Part.CONTACT]
-    async with line.database.begin(reading=True) as transaction:
-        assert (await transaction.run(select(func.count()).select_from(tables.thread))).scalar_one() == 0
-
-
-async def test_a_readers_words_after_the_question_take_the_digits(line: TestLine) -> None:
-    """A bare "si" to what a reader asked is his to read, and no answer to our question."""
-    case_id, reader = await closed_by_coin(line, looked_at=True)
-    await close(line, case_id, reader)
-    await line.later(6)
-    second, identity = await line.open_first(case_id)
-    assert (await answer(line, case_id, second, identity, "¿Siguen en la cantera?"))["result"] == "answered"
-    await line.write(PHONE, "si")
-    assert [p.helped for p in await proposals(line, case_id)] == [Helped.UNKNOWN]
-    async with line.store.begin() as tx:
-        assert sum(envelope.part is Part.MESSAGE for envelope in await tx.envelopes(case_id)) == 3
 
 
 async def test_the_second_agrees_to_nothing_that_he_has_not_read(line: TestLine) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import cast
 
 from sqlalchemy import delete, update
@@ -21,26 +19,22 @@ from sealing.said import Letter, Tie, read_letter
 from sealing.signing import Use
 from storage import tables
 from tests.handlers.test_line_reading import sealed_case
-from tests.line import TestLine, fresh_line
+from tests.line import TestLine
 from triage.sensitive import Sensitive
 
 TEXT = "Peñalta: chicas encerradas, la policía lo sabe."  # many of it are no flood
 _PHONES = (f"+999 6{n:04}" for n in itertools.count())
 
 
-async def one_line(home: Path) -> AsyncIterator[TestLine]:
-    """To be a file's fixture. The line's start costs more than what most tests do with it."""
-    async with fresh_line(home) as line:
-        yield line
-
-
 async def as_new(line: TestLine) -> None:
-    """Today again; and nothing of an earlier test falls due in the next: no task, no sign of life, no duty hours, no letters."""
+    """Today again; and nothing of an earlier test falls due in the next: no task, no conversation, no flood, no sign of life,
+    no duty hours, no letters."""
     line.clock.now = int(datetime.now(UTC).timestamp() * 1000)
     line.alarms.clear()
+    line.outbox.sent.clear()
     cast("dict[str, str]", line.vetters.recipients).clear()
     async with line.database.begin() as transaction:
-        for table in (tables.task, tables.heartbeat, tables.letter):
+        for table in (tables.task, tables.thread, tables.cluster, tables.heartbeat, tables.letter):
             await transaction.run(delete(table))
         await transaction.run(update(tables.person).values(duty=None))
 

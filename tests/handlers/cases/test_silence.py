@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import delete, update
 
 from handlers.declared import seal_declared
@@ -25,15 +23,13 @@ from routing.people import Atlas, Region, RegionKind
 from sealing.custody import EntryKind
 from sealing.rows import DAY_MS, CaseState, GrantState, Purpose, Task, TaskKind
 from storage import tables
-from tests.handlers.leaving import (
+from tests.handlers.cases.leaving import (
     TEXT,
-    as_new,
     give_up,
     kinds_of,
     letters,
     offered,
     offered_to,
-    one_line,
     open_all,
     opened,
     press,
@@ -51,19 +47,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socke
 
 HOUR_S = 3600
 NIGHTS = Duty("Asia/Manila", (((22 * 60, 24 * 60),),) * 7)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    """What time does in the tables is shown on both engines in tests/storage/test_time.py."""
-    async for line in one_line(tmp_path_factory.mktemp("silence")):
-        yield line
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    await as_new(the_line)
-    return the_line
 
 
 async def declare(line: TestLine, person: str, duty: Duty) -> dict[str, object]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from handlers.leaving import Matter
 from handlers.ports import Trouble
@@ -15,16 +12,14 @@ from sealing import said
 from sealing.custody import Entry, EntryKind
 from sealing.rows import CaseState, GrantState
 from sealing.said import Tie
-from tests.handlers.leaving import (
+from tests.handlers.cases.leaving import (
     TEXT,
     add_tie,
-    as_new,
     give_up,
     kinds_of,
     letters,
     offered,
     offered_to,
-    one_line,
     open_all,
     opened,
     press,
@@ -40,18 +35,6 @@ from tests.secrets_search import ciphertexts_in, opened_by
 from triage.sensitive import Sensitive
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    async for line in one_line(tmp_path_factory.mktemp("leaving")):
-        yield line
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    await as_new(the_line)
-    return the_line
 
 
 async def test_i_know_someone_here_before_opening_moves_the_case_on(line: TestLine) -> None:
