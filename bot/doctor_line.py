@@ -16,9 +16,11 @@ from bot.recovery import stale
 from bot.settings import Settings
 from handlers.facts import offices
 from handlers.roster import Member, members
-from routing.draw import DEFAULT, choose
+from routing.draw import choose
 from routing.exclusion import VETTING_DAYS
+from routing.learning import nothing_known
 from routing.people import AtlasError, Flag, Region, RegionKind, Role, Roster, TipFacts
+from routing.policy import DEFAULT
 from sealing.keyring import KeyringError, WorkerKeys
 from sealing.rows import StorageDown
 from storage.counting import tally
@@ -174,8 +176,8 @@ def pool_of(roster: Roster, region: Region, now: datetime) -> Pool:
     known = region.kind is not RegionKind.COUNTRY
     ordinary = TipFacts(now, regions, place_known=known, child=Child.NO, could_involve_child=False)
     named = TipFacts(now, regions, known, offices(roster.atlas, police, regions), police, child=Child.NO, could_involve_child=False)
-    drawn = choose(roster, ordinary, NO_COINS, now)
-    return Pool(region, drawn.pool, choose(roster, named, NO_COINS, now).pool, Flag.SMALL_POOL in drawn.flags)
+    drawn = choose(roster, ordinary, nothing_known(), NO_COINS, now)
+    return Pool(region, drawn.pool, choose(roster, named, nothing_known(), NO_COINS, now).pool, Flag.SMALL_POOL in drawn.flags)
 
 
 def languages(settings: Settings) -> list[Finding]:

@@ -13,12 +13,15 @@ from handlers.closing import PURGE_DAYS, Closing, unless_closing
 from handlers.conversation import Plan
 from handlers.crowds import Crowds
 from handlers.delivery import Sends
+from handlers.drawing import Drawing
 from handlers.duties import Duties
 from handlers.erasing import Erasures
 from handlers.escrow import NEEDED, Escrow
 from handlers.helped import Asking
 from handlers.leaving import Leaving
+from handlers.lessons import Memory
 from handlers.letters import Letters
+from handlers.links import Links
 from handlers.myself import Myself
 from handlers.notices import NOTICE, Notices
 from handlers.offers import Offers
@@ -28,6 +31,7 @@ from handlers.patience import Patience
 from handlers.pipeline import Pipeline
 from handlers.ports import Clock, Entropy, Phrases, Sender, Store, Translator
 from handlers.purging import Purging
+from handlers.releases import Releases
 from handlers.renewal import Renewal
 from handlers.rescue import Rescue, rescue_by
 from handlers.roster import Vetters
@@ -93,9 +97,11 @@ def workshop(p: Parts) -> Workshop:
     erasures = Erasures(p.store, p.keys, p.clock, p.senders)
     crowds = Crowds(p.keys, p.entropy, p.flooded)
     talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds, closing.helped)
+    memory = Memory()
+    drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock), Releases(p.keys, p.clock, p.vetters))
     pipeline = Pipeline(
         p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, letters,
-        patience, escrow.enough,
+        patience, escrow.enough, drawing,
     )  # fmt: skip
     offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, patience, succession)
     answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases, renewal)

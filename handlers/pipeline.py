@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from handlers.declared import hours_of
+from handlers.drawing import Drawing
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
@@ -28,7 +29,6 @@ from handlers.succession import Alarm, Slot, Succession, read_gate
 from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
-from routing.draw import choose
 from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
 from routing.people import Atlas, Flag, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
@@ -85,6 +85,7 @@ class Pipeline:
     letters: Letters
     patience: Patience
     last_resort: LastResort
+    drawing: Drawing
 
     async def seal(self, task: Task) -> None:
         """The SEAL task: `ref` = case id."""
@@ -129,7 +130,8 @@ class Pipeline:
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
         facts = self._facts(waiting, read)
-        drawn = choose(self._roster(waiting, waiting.barred), facts, self.keys.coins(waiting.case.id), now)  # (3)
+        async with self.store.begin() as tx:
+            drawn = await self.drawing.draw(tx, waiting.case.id, self._roster(waiting, waiting.barred), facts, read)  # (3)
         key = new_case_key(waiting.case.id, 1)  # (5)
         cards = {person: waiting.members[person].card_fingerprint for person in drawn.order}
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards)
@@ -152,7 +154,7 @@ class Pipeline:
             waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries, waiting.inbound
         )
         async with self.store.begin() as tx:  # (6)
-            if not await tx.seal(sealed, waiting.case.version):  # (1)
+            if not await tx.seal(sealed, waiting.case.version) or not await self.drawing.keep(tx, read, drawn):  # (1)
                 raise CaseMoved
             await self.renewal.escrow(tx, key, gate)
             await self._settle(tx, waiting, read)

@@ -16,10 +16,12 @@ from handlers.opening import Gate
 from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.roster import Member, Vetters, members
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
-from routing.draw import DEFAULT, choose, poisoned
+from routing.draw import choose, poisoned
 from routing.exclusion import exclusions
 from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes
+from routing.learning import nothing_known
 from routing.people import Atlas, Hold, Role, Roster
+from routing.policy import DEFAULT
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, OUT, CaseRow, CaseState, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
 from sealing.shares import read_given
@@ -124,7 +126,7 @@ class Rescue:
             return Hold.POISONED  # whoever names people, first or later, must not leave the draw to the rest of the roster
         agencies = {member.card.agency for member in known if member.person.id in had}
         for some in ([member for member in left if member.card.agency not in agencies], left):
-            if order := choose(self._roster(some), facts_of(gate), coins, self._now(), ONE_MORE).order:
+            if order := choose(self._roster(some), facts_of(gate), nothing_known(), coins, self._now(), ONE_MORE).order:
                 return order[0]
         return Hold.NOBODY_ELIGIBLE
 

@@ -6,14 +6,21 @@ Coins are committed before the tip is opened; whoever sees them later computes t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
+import numpy as np
+
 from routing.coins import shuffled, uniforms
 from routing.exclusion import VETTERS, exclusions
-from routing.people import Assignment, Code, Flag, Hold, Person, Role, Roster, TipFacts
+from routing.exposure import areas_of, exposures
+from routing.index import Index
+from routing.learning import Beliefs
+from routing.people import Assignment, Code, Earlier, Flag, Hold, Person, Role, Roster, TipFacts
+from routing.policy import DEFAULT, Policy
 
 CLOSE = 1e-9
 PASSED_OVER = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
@@ -21,26 +28,20 @@ PASSED_OVER = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
 LESS_WORKED = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """`cap`: highest chance of one person. `alone`: above this chance two vetters must release. Shares are of `cap`."""
+def choose(
+    roster: Roster,
+    tip: TipFacts,
+    beliefs: Beliefs,
+    coins: bytes,
+    now: datetime,
+    policy: Policy = DEFAULT,
+    *,
+    released: bool = False,
+    earlier: Earlier | None = None,
+) -> Assignment:
+    """Roster, facts, beliefs and 32 coins in; the order of readers and of leads, or the reason to hold, out. The same in, the same out.
 
-    readers: int = 3
-    cap: float = 0.20
-    probation_days: int = 150
-    probation_share: float = 0.25
-    pair_share: float = 2.0
-    alone: float = 1 / 3
-    smallest_pool: int = 5
-
-
-DEFAULT = Policy()
-
-
-def choose(roster: Roster, tip: TipFacts, coins: bytes, now: datetime, policy: Policy = DEFAULT) -> Assignment:
-    """Roster, facts and 32 coins in; the order of readers, or the reason to hold, out. The same in, the same out.
-
-    Only handlers are drawn in this version: a lead may be eligible and has no chance. Raises CoinsError.
+    Leads are drawn from agencies that no drawn reader is of; without any, the case goes out with none. Raises CoinsError.
     """
     reasons = exclusions(roster, tip, now)
     handlers = [person for person in roster.people if person.card.role is Role.HANDLER]
@@ -48,18 +49,45 @@ def choose(roster: Roster, tip: TipFacts, coins: bytes, now: datetime, policy: P
     unnamed = sum(set(reasons[person.id]) <= {Code.E2} for person in handlers)
     if hold := _hold(len(pool), unnamed, policy):
         return Assignment((), len(pool), {}, reasons, hold=hold)
+    weights = _weights(roster, tip, beliefs, policy)
     readers, caps, small = limits(pool, roster, now, policy)
     flags = {Flag.SMALL_POOL} if small else set()
     if max(caps.values()) > policy.alone + CLOSE:
         if not tip.urgent:
             return Assignment((), len(pool), {}, reasons, frozenset(flags), Hold.NEEDS_TWO_VETTERS)
         flags.add(Flag.TWO_VETTERS_REVIEW)
-    chances = spread(pool, caps, readers, tip)
-    drawn = sample(pool, chances, readers, coins)
-    turn = shuffled(coins, "turn", (person.id for person in drawn))
-    drawn.sort(key=lambda person: (tip.urgent and not person.on_duty, turn[person.id]))
+    chances = spread(pool, caps, weights, readers, tip)
+    drawn = _in_turn(sample(pool, chances, readers, coins), coins, tip)
     lacks = {flag for person in drawn for flag in soft(person, tip)}
-    return Assignment(tuple(person.id for person in drawn), len(pool), chances, reasons, frozenset(flags | lacks))
+    order = tuple(person.id for person in drawn)
+    leads, led = _leads(roster, tip, reasons, {person.card.agency for person in drawn}, weights, coins, now, policy)
+    return Assignment(order, len(pool), {**chances, **led}, reasons, frozenset(flags | lacks), leads=leads)
+
+
+def _weights(roster: Roster, tip: TipFacts, beliefs: Beliefs, policy: Policy) -> Mapping[str, float]:
+    index = Index(roster.people, roster.atlas)
+    exposed = exposures(beliefs, index, areas_of(tip.regions, roster.atlas), policy.learning)
+    least = exposed.min() if len(exposed) else 0.0
+    return dict(zip(index.ids, np.exp(-policy.avoidance * (exposed - least)).tolist(), strict=True))
+
+
+def _leads(
+    roster: Roster, tip: TipFacts, reasons: Mapping[str, tuple[Code, ...]], had: set[str], weights: Mapping[str, float], coins: bytes,
+    now: datetime, policy: Policy,
+) -> tuple[tuple[str, ...], dict[str, float]]:  # fmt: skip
+    free = [p for p in roster.people if p.card.role is Role.LEAD and not reasons[p.id] and p.card.agency not in had]
+    pool = sorted(free, key=lambda person: person.id)
+    if not pool:
+        return (), {}
+    count, caps, _ = limits(pool, roster, now, policy)
+    chances = spread(pool, caps, weights, count, tip)
+    drawn = _in_turn(sample(pool, chances, count, hashlib.sha256(b"lead" + coins).digest()), coins, tip)
+    return tuple(person.id for person in drawn), chances
+
+
+def _in_turn(drawn: Sequence[Person], coins: bytes, tip: TipFacts) -> list[Person]:
+    turn = shuffled(coins, "turn", (person.id for person in drawn))
+    return sorted(drawn, key=lambda person: (tip.urgent and not person.on_duty, turn[person.id]))
 
 
 def _hold(pool: int, unnamed: int, policy: Policy) -> Hold | None:
@@ -143,7 +171,9 @@ def _bare(language: str) -> str:
     return language.split("-", maxsplit=1)[0].lower()
 
 
-def spread(pool: Iterable[Person], caps: Mapping[str, float], readers: int, tip: TipFacts) -> dict[str, float]:
+def spread(
+    pool: Iterable[Person], caps: Mapping[str, float], weights: Mapping[str, float], readers: int, tip: TipFacts
+) -> dict[str, float]:
     """Each person's chance; they add up to `readers`.
 
     Those with nothing against them come first, each up to his cap and no further, however few they are; what is missing is filled from
@@ -153,7 +183,7 @@ def spread(pool: Iterable[Person], caps: Mapping[str, float], readers: int, tip:
     for person in pool:
         against = soft(person, tip)
         worst = PASSED_OVER.index(against[-1]) + 1 if against else 0
-        share = _Share(person.id, caps[person.id], load_weight(person))
+        share = _Share(person.id, caps[person.id], weights[person.id] * load_weight(person))
         tiers[worst].setdefault(person.card.agency, []).append(share)
     chances: dict[str, float] = {}
     room: dict[str, float] = {}

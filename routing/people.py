@@ -246,12 +246,22 @@ class TipFacts:
     language: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The draw of an earlier tip of the same matter: a later one shares its order, with the new exclusions on top."""
+
+    order: tuple[str, ...]
+    leads: tuple[str, ...]
+    chances: Mapping[str, float]
+
+
 class Flag(StrEnum):
     SMALL_POOL = "small_pool"
     OVER_CAPACITY = "over_capacity"
     OFF_DUTY = "off_duty"
     OTHER_LANGUAGE = "other_language"
     TWO_VETTERS_REVIEW = "two_vetters_review"
+    LINKED = "linked"
 
 
 class Hold(StrEnum):
@@ -262,13 +272,14 @@ class Hold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One draw: the whole order of readers, at most three. `hold` set = order is empty."""
+    """One draw: the whole order of readers, at most three, and of leads. `hold` set = both are empty."""
 
     order: tuple[str, ...]
     pool: int
     chances: Mapping[str, float]
-    """Chance of each eligible person to be anywhere in the order."""
+    """Chance of each eligible person to be anywhere in the order of his role."""
     reasons: Mapping[str, tuple[Code, ...]]
     """Every person of the roster: () for the eligible."""
     flags: frozenset[Flag] = field(default_factory=frozenset)
     hold: Hold | None = None
+    leads: tuple[str, ...] = ()

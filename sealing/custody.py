@@ -49,6 +49,7 @@ class EntryKind(StrEnum):
     DUTY = "duty"
     PUSH = "push"
     LAPSE = "lapse"
+    TOLD = "told"
     PURGE = "purge"
     EPOCH = "epoch"
     VETTERS = "vetters"
@@ -70,6 +71,7 @@ ACTED = frozenset(
         EntryKind.RESEAL,
         EntryKind.DUTY,
         EntryKind.PUSH,
+        EntryKind.TOLD,
     }
 )
 """What people sign themselves, each kind for the use of its name."""

@@ -50,6 +50,17 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Whom a reader told of the case by word of mouth: an agency of the line's file, or a kind of office; exactly one of them. `day`: since
+    1970 UTC."""
+
+    case: str
+    agency: str
+    house: str
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What a vetter must know: a code; where it helps, the case's or a person's random id; a text that somebody wrote for vetters."""
 
@@ -94,6 +105,21 @@ def read_tie(plaintext: bytes) -> Tie:
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST:
         raise OpenError("not a tie")
     return Tie(str(fields.get("person", "")), Sensitive(text))
+
+
+def told(value: Told) -> bytes:
+    return padded_json({"v": 1, "kind": "told", "case": value.case, "agency": value.agency, "house": value.house, "day": value.day})
+
+
+def read_told(plaintext: bytes) -> Told:
+    """Raises OpenError."""
+    fields = read_json(plaintext, "told")
+    case, agency, house, day = (fields.get(name) for name in ("case", "agency", "house", "day"))
+    if not (isinstance(case, str) and isinstance(agency, str) and isinstance(house, str) and type(day) is int and day >= 0):
+        raise OpenError("not a told")
+    if bool(agency) == bool(house):
+        raise OpenError("not a told")
+    return Told(case, agency, house, day)
 
 
 def push(value: Push) -> bytes:

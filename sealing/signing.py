@@ -36,6 +36,7 @@ class Use(StrEnum):
     DUTY = "duty"
     PUSH = "push"
     RECOVERY = "recovery"
+    TOLD = "told"
 
 
 class KeyFormatError(ValueError):

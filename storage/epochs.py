@@ -47,6 +47,8 @@ PLACES: dict[Purpose, tuple[Place, ...]] = {
     Purpose.GATE: (
         Place(tables.case, ("gate",), only=tables.case.c.state != CaseState.PURGED),
         Place(tables.outcome, ("sealed",)),
+        Place(tables.lesson, ("sealed",)),
+        Place(tables.link, ("sealed",)),
         Place(tables.act, ("sealed",)),
     ),
     Purpose.DELIVERY: (

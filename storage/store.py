@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
+from sealing.rows import DAY_MS, LINKED_DAYS, CaseState, EpochRow, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
@@ -15,6 +15,7 @@ from storage.engine import Database
 from storage.epochs import record
 from storage.erasures import ErasurePart
 from storage.floods import ClusterPart, past
+from storage.lessons import LessonPart
 from storage.people import PeoplePart
 from storage.purge import PurgePart
 from storage.shares import SharePart
@@ -24,7 +25,7 @@ SEEN_DAYS = 400
 """A provider's id is remembered this long: Twilio's signatures carry no time, so a replay validates for ever."""
 
 
-class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, PeoplePart, PurgePart, SharePart, TaskPart):
+class SqlTx(ConversationPart, CasePart, ClusterPart, ErasurePart, LessonPart, PeoplePart, PurgePart, SharePart, TaskPart):
     """Port `handlers.ports.Tx`: one open transaction."""
 
     __slots__ = ()
@@ -56,6 +57,7 @@ class SqlStore:
                 delete(tables.seen).where(tables.seen.c.day < day - SEEN_DAYS),
                 delete(tables.tries).where(tables.tries.c.day < day),
                 delete(tables.cluster).where(past(day)),
+                delete(tables.link).where(tables.link.c.day < day - LINKED_DAYS),
             ):
                 swept += (await transaction.run(expired)).rowcount
         await self._database.compact()

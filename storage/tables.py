@@ -272,6 +272,15 @@ checkpoint = Table(
 
 outcome = _random("outcome", Column("id", String, primary_key=True), Column("sealed", LargeBinary, nullable=False))
 
+lesson = _random("lesson", Column("id", String, primary_key=True), Column("sealed", LargeBinary, nullable=False))
+
+link = _random(
+    "link",
+    Column("tag", String, primary_key=True),
+    Column("day", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 counter = _random(
     "counter",
     Column("day", Integer, primary_key=True, autoincrement=False),

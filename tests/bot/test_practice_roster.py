@@ -16,6 +16,7 @@ from bot.practice_roster import practice_cards, practice_people
 from routing.cards import card_bytes, parse_card
 from routing.draw import choose
 from routing.exclusion import exclusions
+from routing.learning import nothing_known
 from routing.names import could_be, words
 from routing.people import AtlasError, House, Person, RegionKind, Role, Roster, TipFacts
 from triage.fold import fold
@@ -65,7 +66,7 @@ def test_a_tip_about_any_office_leaves_readers_and_none_of_them_is_tied(town: st
         card = one.card
         assert not {ATLAS.area(place) for place in (card.home, card.posting, *card.past_postings)} & areas
         assert card.agency not in tip.agencies
-    drawn = choose(ROSTER, tip, b"c" * 32, NOW)
+    drawn = choose(ROSTER, tip, nothing_known(), b"c" * 32, NOW)
     assert drawn.hold is None
     assert drawn.order
 
@@ -77,7 +78,7 @@ def test_a_tip_from_nowhere_leaves_readers_who_are_no_officials(kinds: frozenset
     assert len(pool) >= 6
     assert agencies(pool) >= 4
     assert {ATLAS.agencies[one.card.agency].kind for one in pool} == {House.NGO, House.FOREIGN_LIAISON}
-    assert choose(ROSTER, TipFacts(NOW, kinds=kinds, child=child), b"c" * 32, NOW).hold is None
+    assert choose(ROSTER, TipFacts(NOW, kinds=kinds, child=child), nothing_known(), b"c" * 32, NOW).hold is None
 
 
 def test_the_world_is_as_large_as_promised() -> None:

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.coins import CoinsError
-from routing.draw import DEFAULT, Policy, capped, choose, limits
+from routing.draw import capped, choose, limits
+from routing.learning import nothing_known
 from routing.people import Assignment, Code, Flag, Hold, Person, Role, Roster, TipFacts
+from routing.policy import DEFAULT, Policy
 from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, roster, rosters
 from triage.tip import Child
 
@@ -28,7 +30,7 @@ def coins(n: int) -> bytes:
 
 
 def draw(everybody: Roster, tip: TipFacts = FAR, seed: bytes = HEAD, policy: Policy = DEFAULT) -> Assignment:
-    return choose(everybody, tip, seed, NOW, policy)
+    return choose(everybody, tip, nothing_known(), seed, NOW, policy)
 
 
 def cards(everybody: Roster) -> dict[str, Person]:

@@ -27,6 +27,7 @@ from routing.gate import (
     may_read,
     parse_gate,
 )
+from routing.learning import nothing_known
 from routing.people import Atlas, Code, Kin, Person, Role, Roster, TipFacts
 from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, roster, rosters
 from triage.tip import AgencyKind, Child
@@ -40,7 +41,7 @@ def fingerprints(everybody: Roster) -> dict[str, str]:
 
 
 def gate_of(everybody: Roster = EVERYBODY, tip: TipFacts = FAR, coins: bytes = b"c" * 32) -> GateFile:
-    drawn = choose(everybody, tip, coins, NOW)
+    drawn = choose(everybody, tip, nothing_known(), coins, NOW)
     return draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
 
 
@@ -65,7 +66,7 @@ def with_card(one: Person, **changes: Any) -> Person:
 
 @given(rosters(), TIPS, COINS)
 def test_a_gate_comes_back_the_same(everybody: Roster, tip: TipFacts, coins: bytes) -> None:
-    drawn = choose(everybody, replace(tip, urgent=True), coins, NOW)
+    drawn = choose(everybody, replace(tip, urgent=True), nothing_known(), coins, NOW)
     assume(not drawn.hold)
     gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
     assert parse_gate(gate_bytes(gate)) == gate
@@ -146,7 +147,7 @@ def test_a_gate_that_would_not_come_back_is_not_written(changes: dict[str, Any])
 
 def test_the_gate_keeps_the_order_and_everybody_who_is_excluded() -> None:
     tip = replace(FAR, people=frozenset({"p001"}))
-    drawn = choose(EVERYBODY, tip, b"c" * 32, NOW)
+    drawn = choose(EVERYBODY, tip, nothing_known(), b"c" * 32, NOW)
     gate = draw_up(CASE, 1, "age1case", NOW.astimezone(UTC) + timedelta(microseconds=5), tip, drawn, fingerprints(EVERYBODY))
     assert [seat.person for seat in gate.order] == list(drawn.order)
     assert [seat.rank for seat in gate.order] == [1, 2, 3]
@@ -158,10 +159,10 @@ def test_the_gate_keeps_the_order_and_everybody_who_is_excluded() -> None:
 
 
 def test_no_gate_for_a_case_on_hold_or_a_missing_card() -> None:
-    held = choose(line(1), FAR, b"c" * 32, NOW)
+    held = choose(line(1), FAR, nothing_known(), b"c" * 32, NOW)
     with pytest.raises(GateError):
         draw_up(CASE, 1, "age1case", NOW, FAR, held, {})
-    drawn = choose(EVERYBODY, FAR, b"c" * 32, NOW)
+    drawn = choose(EVERYBODY, FAR, nothing_known(), b"c" * 32, NOW)
     with pytest.raises(GateError):
         draw_up(CASE, 1, "age1case", NOW, FAR, drawn, {})
 
@@ -209,7 +210,7 @@ def test_what_happens_to_a_person_counts_on_the_day() -> None:
 @given(rosters(), TIPS, COINS)
 def test_at_the_moment_of_the_draw_exactly_the_order_may_read(everybody: Roster, tip: TipFacts, coins: bytes) -> None:
     tip = replace(tip, urgent=True)
-    drawn = choose(everybody, tip, coins, NOW)
+    drawn = choose(everybody, tip, nothing_known(), coins, NOW)
     assume(not drawn.hold)
     gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
     granted = {
@@ -329,7 +330,7 @@ def test_what_the_atlas_still_has_strikes_beside_what_it_lost(fact: dict[str, An
 @given(rosters(), TIPS, TIPS, COINS)
 @pytest.mark.claim("T12")
 def test_i7_later_facts_strike_whom_they_exclude_and_admit_nobody(everybody: Roster, tip: TipFacts, more: TipFacts, coins: bytes) -> None:
-    drawn = choose(everybody, replace(tip, urgent=True), coins, NOW)
+    drawn = choose(everybody, replace(tip, urgent=True), nothing_known(), coins, NOW)
     assume(not drawn.hold)
     gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
     grown, struck = add_facts(gate, everybody, more, NOW)

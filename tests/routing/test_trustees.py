@@ -13,6 +13,7 @@ from routing.cards import card_bytes, parse_card
 from routing.draw import choose
 from routing.exclusion import exclusions
 from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_keep, may_read, parse_gate, without
+from routing.learning import nothing_known
 from routing.people import Code, Person, Role, Roster, TipFacts
 from tests.routing.test_gate import EVERYBODY, FIRST, GATE, by_id
 from tests.routing.world import ATLAS, COINS, FAR, NOW, RECEIVED, TIPS, person, rosters
@@ -23,7 +24,10 @@ TRUSTEE = person("t1", role=Role.TRUSTEE)
 @given(rosters(), TIPS, COINS, st.integers(1, 3))
 def test_trustees_are_never_drawn_and_change_no_draw(everybody: Roster, tip: TipFacts, coins: bytes, count: int) -> None:
     trustees = tuple(person(f"t{n}", role=Role.TRUSTEE, vetters=(f"x{n}", f"y{n}")) for n in range(count))
-    alone, among = choose(everybody, tip, coins, NOW), choose(replace(everybody, people=(*trustees, *everybody.people)), tip, coins, NOW)
+    alone, among = (
+        choose(everybody, tip, nothing_known(), coins, NOW),
+        choose(replace(everybody, people=(*trustees, *everybody.people)), tip, nothing_known(), coins, NOW),
+    )
     assert (among.order, among.pool, among.chances, among.hold) == (alone.order, alone.pool, alone.chances, alone.hold)
     assert {trustee.id for trustee in trustees} <= among.reasons.keys(), "but judged, for the gate file"
 
