@@ -9,7 +9,7 @@ PYTEST = PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile -
 PURE = tests/triage tests/routing tests/sealing tests/handlers/test_intake.py
 COVERED = --cov=triage --cov=routing --cov=sealing --cov=handlers.intake --cov-report=term:skip-covered --cov-fail-under=100
 
-.PHONY: help demo test check bundle runtime develop audit bench-load bench-sealing mutate
+.PHONY: help demo test check bundle runtime develop audit bench-load bench-sealing bench-exposure bench-second-world bench-scale mutate
 
 help:
 	@echo "make demo    try the line on this machine"
@@ -17,6 +17,9 @@ help:
 	@echo "make check   ruff, mypy, import-linter"
 	@echo "make bench-load  how fast messages are taken, and 200,000 generated requests"
 	@echo "make bench-sealing  what sealing costs beyond the bare operations"
+	@echo "make bench-exposure  how many cases corrupt readers betray, simulated; writes docs/exposure.md"
+	@echo "make bench-second-world  who reads, in a world that the draw was not made for: gates, and what leaks"
+	@echo "make bench-scale  the draw at 100,000 people, a start from 1,000,000 outcomes"
 	@echo "make mutate  take each of the gravest guards out, and see its test fail"
 	@echo "make bundle  build the browser files again (needs node and npm)"
 
@@ -40,6 +43,15 @@ bench-load: develop
 
 bench-sealing: develop
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.sealing
+
+bench-exposure: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.exposure
+
+bench-second-world: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.second_world
+
+bench-scale: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.scale
 
 mutate: develop
 	@PYTHONPATH=. $(BIN)/python -m tests.attacks.mutate

@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot import duty, keys, looking, operating, run, trustee, vetter_lists, vetting, wiring
+from bot import duty, keys, looking, operating, routing, run, trustee, vetter_lists, vetting, wiring
 from bot.analyse import BadLine, analyse
 from bot.atlas import AtlasFileError, load_atlas
 from bot.connect import ConnectError
 from bot.demo import demonstrate
 from bot.enrol import EnrolError
+from bot.explaining import ExplainError
 from bot.files import VettersError, load_lexicons
 from bot.logs import cut_off
 from bot.own_key import DeskError
@@ -49,6 +50,7 @@ app.add_typer(duty.app, name="duty")
 app.add_typer(keys.app, name="keys")
 trustee.app.command()(keys.share)
 app.add_typer(trustee.app, name="trustee")
+app.add_typer(routing.app, name="routing")
 app.add_typer(looking.app)
 
 
@@ -66,6 +68,7 @@ PLAIN = (
     ConnectError,
     DeskError,
     RecoveryError,
+    ExplainError,
 )
 """Faults whose message is one sentence for the operator, without a value."""
 

@@ -89,6 +89,7 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
         await made.store.retry_held(made.clock.now_ms())
         if settings.database_url.reveal().startswith("sqlite"):
             await made.queue.drop_leases()  # one box, one worker: what a dead one had in hand is free at once
+        await made.memory.learn(made.store)  # before anybody is drawn
         if await made.translator.start() == "open":
             event(Event.NETWORK_OPEN)
         _put_off(await made.watching.beat())  # before anything that was due meanwhile runs
@@ -99,6 +100,7 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
             group.create_task(_beat(made, stop))
             group.create_task(_sweep(made, stop))
             group.create_task(_review(made, stop))
+            group.create_task(_learn(made, stop))
             group.create_task(rotate(made.rotation, made.clock.now_ms, stop, partial(_pause, stop)))
     finally:
         await made.translator.close()
@@ -139,6 +141,13 @@ def _put_off(gap_ms: int) -> None:
 async def _review(made: wiring.Worker, stop: asyncio.Event) -> None:
     """Cards and suspensions end by themselves."""
     await _again_and_again(made.watching.review_all, stop, REVIEW_S)
+
+
+async def _learn(made: wiring.Worker, stop: asyncio.Event) -> None:
+    async def learn() -> None:
+        await made.memory.learn(made.store)
+
+    await _again_and_again(learn, stop, REVIEW_S)
 
 
 async def _sweep(made: wiring.Worker, stop: asyncio.Event) -> None:

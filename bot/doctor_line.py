@@ -10,7 +10,8 @@ from pathlib import Path
 from bot import wiring
 from bot.atlas import AtlasFileError, load_atlas
 from bot.files import VettersError, pinned_vetters
-from bot.finding import Finding, look, mend, ok
+from bot.finding import Finding, look, mend, ok, unknown
+from bot.holds import held_tips
 from bot.keyrings import worker_keys
 from bot.recovery import stale
 from bot.settings import Settings
@@ -54,7 +55,7 @@ async def from_inside(settings: Settings, now: datetime) -> list[Finding]:
         if not await vitals.migrated():
             return [mend(topic, "The tables are not of this version: starting the line brings them up to date.")]
         counted = await tally(database, int(now.timestamp() * 1000))
-        found = [await _writing(vitals), _alive(counted.beat_ms), *waiting(counted.totals)]
+        found = [await _writing(vitals), _alive(counted.beat_ms), *waiting(counted.totals), *await _held(settings, database)]
         return found + await _roster(settings, database, now)
     except StorageDown:
         return [mend(topic, "The database does not answer.")]
@@ -83,8 +84,6 @@ def waiting(counts: Mapping[str, int]) -> Iterator[Finding]:
     stuck = list[Finding]()
     if n := counts["tasks_shelved"]:
         stuck.append(mend("queue", f"{n} task(s) failed ten times or more: the log tells which kind (task_shelved)."))
-    if n := counts["cases_held"]:
-        stuck.append(look("queue", f"{n} tip(s) are held, as nobody may read them: enlarge the roster."))
     if n := counts["sendings_unknown"]:
         stuck.append(look("queue", f"{n} text(s) may have left or not, and are not sent again."))
     if n := counts["cases_asked"]:
@@ -92,6 +91,13 @@ def waiting(counts: Mapping[str, int]) -> Iterator[Finding]:
     if n := counts["letters"]:
         stuck.append(look("vetters", f"{n} letter(s) wait for vetters: tipline vetters letters --key VETTER.key"))
     yield from stuck or [ok("queue", "Nothing is stuck.")]
+
+
+async def _held(settings: Settings, database: Database) -> list[Finding]:
+    try:
+        return list((await held_tips(settings, database)).findings())
+    except KeyringError:
+        return [unknown("held", "Why tips are held cannot be told without the worker's secrets.")]
 
 
 async def _roster(settings: Settings, database: Database, now: datetime) -> list[Finding]:

@@ -15,6 +15,8 @@ from bot.settings import Settings
 from handlers.enrolment import News
 from handlers.leaving import Matter
 from handlers.ports import Trouble
+from handlers.releases import Freed
+from routing.people import Hold
 from sealing import age
 from sealing.rows import LetterRow
 from sealing.said import Letter, read_letter
@@ -26,10 +28,23 @@ WORDS = {
     Matter.TIE.value: "A reader declared a tie, in his words below. He is drawn for nothing more until a new key card says it.",
     Matter.PRESSURED.value: "A reader says that he is being pressured. His access has ended, his cases move on. Do not ask him by phone.",
     Trouble.ORDER_EXHAUSTED.value: "A case has nobody left to read it. The trustees are asked, where the line has them.",
-    Trouble.TWO_VETTERS_REVIEW.value: "An urgent case went out although very few could read it. Look at the roster: who suspended whom?",
+    Trouble.TWO_VETTERS_REVIEW.value: (
+        "An urgent case went out at once although very few could read it. Look at the roster within 24 hours: who suspended whom?"
+    ),
     Trouble.SILENT.value: "A case is not opened, or nothing is done in it, and it moves on no more by itself.",
     Trouble.UNCONCURRED.value: "A reader wants to close a case, and nobody is left for a second look. The trustees are asked.",
     Trouble.DISAGREED.value: "A second reader did not agree that a case be closed, and has it now.",
+    Hold.NEEDS_TWO_VETTERS.value: (
+        "A tip is held, as so few may read it that its reader is easy to guess. Two vetters, of different houses, can let it go out: "
+        "tipline vetters release CASE FILE --key YOUR.key"
+    ),
+    Hold.POISONED.value: (
+        "A tip is held, as those whom it names would leave the draw to few. Two vetters, of different houses, can let it go out: "
+        "tipline vetters release CASE FILE --named --key YOUR.key"
+    ),
+    Hold.NOBODY_ELIGIBLE.value: "A tip is held, as nobody of the roster may read it. Nobody can release it: enlarge the roster.",
+    Freed.SIGNED.value: "A vetter signed that a held tip go out. It takes two, of different houses.",
+    Freed.RELEASED.value: "Two vetters let a held tip go out.",
     News.CARD_ANNOUNCED.value: (
         "A new key card lifts something of the person's. It counts in a week, unless two vetters, of different houses, suspend or revoke "
         "that card; one vetter's suspension alone lapses after 72 hours."

@@ -1,21 +1,25 @@
-"""Vetters' statements about cards: made on a vetter's device, with his key; taken into the log on the server."""
+"""Vetters' statements about cards, and about tips that are held: made on a vetter's device, with his key; taken into the log on the
+server."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from bot.enrol import EnrolError, enrolment_at, read_signed, unlocked
 from bot.terminal import spoken_hour
 from handlers.enrolment import NotTaken, RosterMoved, Taken
+from handlers.releases import Freed, NotFreed, Releases
 from handlers.roster import Vetters
 from handlers.standing import LIFT_HOURS, Standing, State
-from sealing.custody import EntryKind, read_leaf
+from routing.people import Hold
+from sealing.custody import ID, Entry, EntryKind, read_leaf
 from sealing.keyring import WorkerKeys
 from sealing.signing import fingerprint, public_of
-from sealing.statements import StatementError, parse_statement, signed_statement, statement_bytes
+from sealing.statements import StatementError, matter, parse_statement, signed_entry, statement_bytes
 from storage.store import SqlStore
 
 NOT_TAKEN = {
@@ -57,6 +61,24 @@ NEEDS = {
     ),
 }
 """What a statement does: the first in its file, and a later one."""
+NEEDS_RELEASE = (
+    (
+        "Nothing changes until another vetter, of another house, has signed this same file, too, and it is loaded: then the tip goes out "
+        "to whom its coins choose among those who may read it. You choose nobody, and read nothing of it."
+    ),
+    "With two vetters of different houses, and once it is loaded, the tip goes out to whom its coins choose among those who may read it.",
+)
+NOT_FREED = {
+    NotFreed.UNREADABLE: NOT_TAKEN[NotTaken.UNREADABLE],
+    NotFreed.STRANGER: NOT_TAKEN[NotTaken.STRANGER],
+    NotFreed.HOUR: NOT_TAKEN[NotTaken.HOUR],
+    NotFreed.CASE: "Refused: no tip of this case id is held now.",
+    NotFreed.TWICE: NOT_TAKEN[NotTaken.TWICE],
+}
+FREED = {
+    Freed.SIGNED: "One vetter's release taken. Nothing changes without another's, of another house, for the same reason.",
+    Freed.RELEASED: "Two vetters have released the tip: it goes out now.",
+}
 
 
 def card_named(text: str) -> tuple[str, bytes | None]:
@@ -73,16 +95,27 @@ def signed_before(file: Path) -> int:
 
 
 def state(file: Path, kind: EntryKind, card: str, hour: int, key_file: str, passphrase: str) -> int:
-    """Adds one vetter's statement to the file, or begins it; how many are in it then. Raises EnrolError, also where the file is about
-    something else: one file, one matter."""
+    """Adds one vetter's statement about a card to the file, or begins it; how many are in it then. Raises EnrolError, also where the file
+    is about something else: one file, one matter."""
+    return _add(file, Entry(hour, kind, "", card, card), key_file, passphrase)
+
+
+def release(file: Path, case: str, hold: Hold, hour: int, key_file: str, passphrase: str) -> int:
+    """The same of a tip that is held for this reason. Raises EnrolError."""
+    if ID.fullmatch(case) is None:
+        raise EnrolError("A case is named by the 32 hex digits that stand in the line's letter.")
+    return _add(file, Entry(hour, EntryKind.RELEASE, case, matter(case, hold.value), ""), key_file, passphrase)
+
+
+def _add(file: Path, entry: Entry, key_file: str, passphrase: str) -> int:
     seed = unlocked(key_file, passphrase).sign_seed
     leaves = (read_statement(file) or ()) if file.exists() else ()
     told = [read_leaf(leaf) for leaf in leaves]
-    if any((entry.kind, entry.card) != (kind, card) for entry, *_ in told):
+    if any(replace(other, hour=entry.hour) != entry for other, *_ in told):
         raise EnrolError(f"{file.name} is about another card or another matter: write a new file.")
     if any(name == fingerprint(public_of(seed)) for _, _, name, _ in told):
         raise EnrolError(f"{file.name} has your signature already.")
-    file.write_bytes(statement_bytes([*leaves, signed_statement(kind, card, hour, seed)]))
+    file.write_bytes(statement_bytes([*leaves, signed_entry(entry, seed)]))
     return len(leaves) + 1
 
 
@@ -106,8 +139,10 @@ def read_statement(file: Path) -> tuple[bytes, ...] | None:
 
 async def take(leaf: bytes, store: SqlStore, keys: WorkerKeys, vetters: Vetters, now: datetime) -> tuple[bool, str]:
     """Puts one statement into the log: False = refused, and nothing changed; what it does, in a sentence. One that the log has is no
-    refusal: a file is loaded again when a second vetter added his. Raises EnrolError."""
+    refusal: a file is loaded again when a second vetter added his. `leaf`: of `read_statement`. Raises EnrolError."""
     hour = int(now.timestamp()) // 3600
+    if read_leaf(leaf)[0].kind is EntryKind.RELEASE:
+        return await _take_release(leaf, store, keys, vetters, now)
     try:
         async with store.begin() as tx:
             taken = await enrolment_at(now, keys, vetters).take(tx, leaf, hour)
@@ -120,6 +155,13 @@ async def take(leaf: bytes, store: SqlStore, keys: WorkerKeys, vetters: Vetters,
     if taken.standing is not None and taken.standing.state is State.REVOKED:
         vetters.log.dead.revoke(taken.entry.card)
     return True, f"{SIGNED[taken.entry.kind]} {_effect(taken, hour)}"
+
+
+async def _take_release(leaf: bytes, store: SqlStore, keys: WorkerKeys, vetters: Vetters, now: datetime) -> tuple[bool, str]:
+    letters = enrolment_at(now, keys, vetters).letters
+    async with store.begin() as tx:
+        freed = await Releases(keys, letters.clock, vetters, letters).take(tx, leaf, int(now.timestamp()) // 3600)
+    return (freed is NotFreed.TWICE, NOT_FREED[freed]) if isinstance(freed, NotFreed) else (True, FREED[freed])
 
 
 def _effect(taken: Taken, hour: int) -> str:

@@ -127,7 +127,7 @@ def _state(kind: EntryKind, card: str, statement: Path, key: Path, passphrase_fi
 
 @app.command()
 def load(
-    files: Annotated[list[Path], typer.Argument(help="Key cards with two vetters' signatures, and vetters' statements about cards.")],
+    files: Annotated[list[Path], typer.Argument(help="Key cards with two vetters' signatures, and vetters' statements.")],
 ) -> None:
     """Enrol the people of these cards, and take these statements. Each is refused or taken by itself."""
     settings = settings_of(Mode.OFFLINE)

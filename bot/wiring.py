@@ -39,6 +39,7 @@ from handlers.gateway import GatewayWebhook
 from handlers.gateway_sender import GatewaySender
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
+from handlers.lessons import Memory
 from handlers.notices import NOTICE
 from handlers.phrases import Phrase
 from handlers.ports import Sender
@@ -67,6 +68,7 @@ from storage.store import SqlStore
 from translations.detect import LanguageDetector
 from translations.engine import ChildTranslator
 from translations.phrases import Catalog
+from triage.identifiers import phone_keys
 from triage.places import Gazetteer
 from triage.sensitive import Sensitive
 
@@ -196,6 +198,7 @@ class Worker:
     senders: Mapping[str, Sender]
     rotation: Rotation
     watching: Watching
+    memory: Memory
 
 
 def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> Worker:
@@ -218,12 +221,20 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
     parts = Parts(
         store, keys, clock, SystemEntropy(), vetters, atlas, ears, phrases, translator, senders, slot, reading_plan(settings.slots), timing,
         alarm, flooded, acted, "" if settings.notices is None else settings.notices.text,
-        settings.purge_days, settings.trustees_needed,
+        settings.purge_days, settings.trustees_needed, own_numbers(settings),
     )  # fmt: skip
     made = workshop(parts)
     queue = SqlQueue(database, clock, on_event=queue_event)
     rotation = Rotation(keys, key_folder(settings), SqlEpochs(database))
-    return Worker(store, queue, DeskReads(database, clock), keys, clock, made.handlers, translator, senders, rotation, made.watching)
+    return Worker(
+        store, queue, DeskReads(database, clock), keys, clock, made.handlers, translator, senders, rotation, made.watching, made.memory
+    )
+
+
+def own_numbers(settings: Settings) -> frozenset[str]:
+    """The line's own, as far as the settings say: whoever repeats them tells of no matter."""
+    t = settings.channels.twilio
+    return frozenset().union(*(phone_keys(number) for number in (t.number, t.whatsapp) if number)) if t is not None else frozenset()
 
 
 def _senders(settings: Settings, practice: PracticeToken | None) -> Mapping[str, Sender]:

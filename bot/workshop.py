@@ -17,6 +17,7 @@ from handlers.drawing import Drawing
 from handlers.duties import Duties
 from handlers.erasing import Erasures
 from handlers.escrow import NEEDED, Escrow
+from handlers.held import Holds
 from handlers.helped import Asking
 from handlers.leaving import Leaving
 from handlers.lessons import Memory
@@ -26,6 +27,7 @@ from handlers.myself import Myself
 from handlers.notices import NOTICE, Notices
 from handlers.offers import Offers
 from handlers.opening import Gate, Opening
+from handlers.openings import Openings
 from handlers.outcomes import Outcomes
 from handlers.patience import Patience
 from handlers.pipeline import Pipeline
@@ -37,6 +39,8 @@ from handlers.rescue import Rescue, rescue_by
 from handlers.roster import Vetters
 from handlers.succession import Alarm, Slot, Succession
 from handlers.talk import Talk, Timing
+from handlers.teaching import Teaching
+from handlers.told import Telling
 from handlers.trustees import Trustees
 from handlers.understanding import Understanding
 from handlers.watching import Watching
@@ -51,7 +55,7 @@ Handler = Callable[[Task], Awaitable[None]]
 class Parts:
     """What a worker is made of. `slot`: (now, urgent) -> the next slot, ms. `plan`: what a source is told of when somebody reads.
     `notice`: what all notices say. `purge_days`: how long a closed case is kept. `trustees`: how many
-    of them can give a case to a next reader together."""
+    of them can give a case to a next reader together. `own`: identifiers of the line itself (triage/identifiers.py)."""
 
     store: Store
     keys: WorkerKeys
@@ -72,6 +76,7 @@ class Parts:
     notice: str = ""
     purge_days: int = PURGE_DAYS
     trustees: int = NEEDED
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Workshop:
     succession: Succession
     letters: Letters
     watching: Watching
+    memory: Memory
 
 
 def workshop(p: Parts) -> Workshop:
@@ -91,27 +97,29 @@ def workshop(p: Parts) -> Workshop:
     outcomes, asking = Outcomes(p.keys), Asking(p.keys, p.clock, p.phrases, p.slot)
     patience = Patience(p.clock, p.slot)
     succession = Succession(p.keys, p.clock, p.slot, p.alarm, unless_closing(letters, outcomes, rescue_by(letters, p.clock)))
-    closing = Closing(p.keys, p.clock, gate, succession, letters, outcomes, asking, patience, p.alarm, p.purge_days)
+    openings, telling = Openings(p.keys, p.vetters, p.alarm), Telling(p.keys, p.clock, p.atlas, gate, p.alarm)
+    teaching = Teaching(p.keys, p.clock, p.atlas, openings, telling, p.alarm)
+    closing = Closing(p.keys, p.clock, gate, succession, letters, outcomes, asking, patience, p.alarm, p.purge_days, teaching)
     escrow = Escrow(p.keys, p.clock, p.vetters, gate, p.alarm, p.trustees)
     renewal = Renewal(p.keys, p.clock, p.entropy, p.vetters, p.atlas, succession, escrow.keep)
     erasures = Erasures(p.store, p.keys, p.clock, p.senders)
     crowds = Crowds(p.keys, p.entropy, p.flooded)
     talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds, closing.helped)
-    memory = Memory()
-    drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock), Releases(p.keys, p.clock, p.vetters))
+    memory = Memory(p.keys, p.clock, p.alarm)
+    drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock, p.alarm, p.own), Releases(p.keys, p.clock, p.vetters, letters))
     pipeline = Pipeline(
         p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, letters,
-        patience, escrow.enough, drawing,
+        patience, escrow.enough, drawing, Holds(p.keys, p.clock, letters),
     )  # fmt: skip
     offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, patience, succession)
     answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases, renewal)
     notices = Notices(p.store, p.keys, p.clock, p.vetters, p.slot, erasures, p.senders.get(NOTICE), p.notice, p.alarm)
-    opening = Opening(p.keys, p.clock, gate, closing.proposed, patience)
+    opening = Opening(p.keys, p.clock, gate, closing.proposed, patience, openings)
     judges: dict[str, Judge] = {"push": notices.ask, "me": Myself(p.keys).tell, "open": opening.open}
     judges |= {"close": closing.close, "concur": closing.concur, "disagree": closing.disagree}
     leaving = Leaving(p.keys, p.clock, p.atlas, succession, letters, p.alarm)
     judges |= {"give_up": leaving.give_up, "tie": leaving.tie, "pressured": leaving.pressured}
-    judges |= {"duty": Duties(p.keys, p.clock).declare}
+    judges |= {"duty": Duties(p.keys, p.clock).declare, "told": telling.told, "agencies": telling.agencies}
     trustees = Trustees(p.keys, p.clock, p.entropy, p.vetters, p.atlas, gate, p.slot, p.trustees)
     judges |= {"approve": trustees.approve, "reseal": trustees.give}
     rescue = Rescue(p.store, p.keys, p.clock, p.vetters, p.atlas, gate, succession, p.slot, p.alarm, p.trustees)
@@ -125,11 +133,11 @@ def workshop(p: Parts) -> Workshop:
         TaskKind.ACT: acts.carry_out,
         TaskKind.SEND: Sends(p.store, p.keys, p.clock, p.senders, erasures).send,
         TaskKind.ERASE: erasures.erase,
-        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes).purge,
+        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes, (openings.kept, telling.kept)).purge,
         TaskKind.NOTICE: notices.send,
         TaskKind.RESCUE: rescue.look,
         TaskKind.LAPSE: watching.lapse,
         TaskKind.IDLE: watching.idle,
         TaskKind.REVIEW: watching.review,
     }
-    return Workshop(handlers, talk, succession, letters, watching)
+    return Workshop(handlers, talk, succession, letters, watching, memory)

@@ -21,9 +21,9 @@ from sealing.rows import ActRow, GrantState, Part, Purpose
 
 LARGEST_BODY = 256 * 1024
 ID = re.compile(r"[0-9a-f]{32}")
-OF_A_CASE = frozenset({"open", "answer", "give_up", "tie", "close", "concur", "disagree"})
+OF_A_CASE = frozenset({"open", "answer", "give_up", "tie", "close", "concur", "disagree", "told"})
 OF_A_TRUSTEE = frozenset({"approve", "reseal"})
-OF_HIMSELF = frozenset({"duty", "push", "pressured", "me"})
+OF_HIMSELF = frozenset({"duty", "push", "pressured", "me", "agencies"})
 """Acts of no case: `case` is empty."""
 KINDS = OF_A_CASE | OF_A_TRUSTEE | OF_HIMSELF
 SHOWN = (Part.MESSAGE, Part.CONTACT)

@@ -18,6 +18,7 @@ from handlers.ports import Clock, Trouble, Tx
 from handlers.requests import Done, Refusal, Request, Result, read_request, said_in
 from handlers.roster import Member
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Succession, read_gate
+from handlers.teaching import Teaching
 from routing.coins import uniforms
 from routing.gate import GateFile, Sla
 from sealing.custody import EntryKind
@@ -29,6 +30,7 @@ from triage.tip import Child
 SHARE_LOOKED_AT = 0.2
 """Of the cases that need no second look by what they are."""
 COIN = "second look"
+"""Has coins of its own: those of the draw are shown to the auditor, who must not know what will be looked at."""
 PURGE_DAYS = 90
 UNSEEN_DAYS = 30
 """How much later the purge clock starts where nobody looked a second time."""
@@ -48,6 +50,7 @@ class Closing:
     patience: Patience
     alarm: Alarm
     purge_days: int
+    teaching: Teaching
 
     async def close(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
         """The act `close`, by who reads the case: how it ended, as he says."""
@@ -64,13 +67,15 @@ class Closing:
         reach = await self.asking.contact(tx, case, said)
         if isinstance(reach, Refusal):
             return reach
-        looked_at = needs_second(gate, said.ending, earlier, self.keys.coins(case.id))
+        looked_at = needs_second(gate, said.ending, earlier, self.keys.coins(f"{case.id}/{COIN}"))
         if not await tx.move_case(case.id, CaseState.OPEN, CaseState.CLOSING if looked_at else CaseState.CLOSED):
             return Refusal.STALE
         await tx.log(request.leaf())
         second, day = (Second.ASKED, None) if looked_at else (Second.NONE, self._purge_day(UNSEEN_DAYS))
         person, agency, seen = member.person.id, member.card.agency, await last_seq(tx, case.id)
         proposal = Proposal(case.id, len(earlier) + 1, person, agency, said.ending, request.entry.sha256, seen, second, day)
+        if not looked_at:
+            proposal = await self.teaching.outcome(tx, gate, [*earlier, proposal])
         await self.outcomes.save(tx, proposal)
         await self.succession.out(tx, gate, [person], GrantState.DONE)
         if looked_at:
@@ -84,12 +89,12 @@ class Closing:
         found = await self._second(tx, act, member, EntryKind.CONCUR)
         if isinstance(found, Refusal):
             return found
-        request, gate, last = found
+        request, gate, (*earlier, last) = found
         if not await tx.move_case(gate.case, CaseState.CLOSING, CaseState.CLOSED):
             return Refusal.STALE
         await tx.log(request.leaf())
         concurred = replace(last, second=Second.CONCURRED, purge_day=self._purge_day(0))
-        await self.outcomes.save(tx, concurred)
+        await self.outcomes.save(tx, await self.teaching.outcome(tx, gate, [*earlier, concurred]))
         await self.succession.out(tx, gate, [member.person.id], GrantState.DONE)
         await self._purge_from(tx, gate.case, concurred.purge_day)
         return Done(Result.DONE)
@@ -99,11 +104,12 @@ class Closing:
         found = await self._second(tx, act, member, EntryKind.DISAGREE)
         if isinstance(found, Refusal):
             return found
-        request, gate, last = found
+        request, gate, (*earlier, last) = found
         if not await tx.move_case(gate.case, CaseState.CLOSING, CaseState.OPEN):
             return Refusal.STALE
         await tx.log(request.leaf())
-        await self.outcomes.save(tx, replace(last, second=Second.DISAGREED))
+        disagreed = replace(last, second=Second.DISAGREED)
+        await self.outcomes.save(tx, await self.teaching.outcome(tx, gate, [*earlier, disagreed]))
         await self.patience.stirred(tx, gate)
         await self.letters.write(tx, Trouble.DISAGREED, case=gate.case)
         self.alarm(Trouble.DISAGREED)
@@ -130,6 +136,7 @@ class Closing:
             self.alarm(Trouble.TAMPERED)  # asked about a case whose record is not there: the conversation goes on
             return
         told = replace(last, helped=Helped.YES if yes else Helped.NO)
+        await self.teaching.source_says(tx, gate, told)
         if yes or not await tx.move_case(case_id, CaseState.CLOSED, CaseState.CLOSING):
             await self.outcomes.save(tx, told)
             return
@@ -155,8 +162,9 @@ class Closing:
         except (CaseBroken, OutcomeBroken):
             return Refusal.GATE
 
-    async def _second(self, tx: Tx, act: ActRow, member: Member, kind: EntryKind) -> tuple[Request, GateFile, Proposal] | Refusal:
-        """Neither the first himself nor a colleague of his house, who may have become one since the draw, is a second look."""
+    async def _second(self, tx: Tx, act: ActRow, member: Member, kind: EntryKind) -> tuple[Request, GateFile, Sequence[Proposal]] | Refusal:
+        """All proposals; he judges the last. Neither the first himself nor a colleague of his house, who may have become one since the
+        draw, is a second look."""
         request = read_request(act, member, kind, self.keys, self.clock)
         if isinstance(request, Refusal):
             return request
@@ -171,7 +179,7 @@ class Closing:
             return Refusal.GATE
         if any(member.person.id == p.person or member.card.agency == p.agency for p in proposals[-1:]):
             return Refusal.GATE
-        return request, gate, proposals[-1]
+        return request, gate, proposals
 
     def _purge_day(self, later: int) -> int:
         return self.clock.now_ms() // DAY_MS + 1 + later + self.purge_days

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handlers.held import named, small
 from handlers.lessons import Memory
-from handlers.links import Links
+from handlers.links import Links, Matter
 from handlers.ports import Clock, Tx
 from handlers.reading import Read
 from handlers.releases import Releases
 from routing.draw import choose
-from routing.people import Assignment, Earlier, Roster, TipFacts
+from routing.people import Assignment, Earlier, Hold, Roster, TipFacts
 from sealing.keyring import WorkerKeys
+from triage.sensitive import Sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,29 @@ class Drawing:
     links: Links
     releases: Releases
 
-    async def draw(self, tx: Tx, case_id: str, roster: Roster, facts: TipFacts, read: Sequence[Read]) -> Assignment:
+    async def draw(self, tx: Tx, case_id: str, roster: Roster, facts: TipFacts, matter: Matter) -> Assignment:
         """Once for each case, with coins that were committed before the tip was opened; again only for a tip on hold, with the same."""
-        earlier, released = await self.links.find(tx, read), await self.releases.granted(tx, case_id)
-        now = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
-        return choose(roster, facts, self.memory.beliefs, self.keys.coins(case_id), now, released=released, earlier=earlier)
+        await self.memory.current(tx)
+        drawn = self._choose(case_id, roster, facts, matter.earlier, released=False)
+        if drawn.hold is None or not await self.releases.granted(tx, case_id, drawn.hold):
+            return drawn
+        return self._choose(case_id, roster, facts, matter.earlier, released=True)
 
-    async def keep(self, tx: Tx, read: Sequence[Read], drawn: Assignment) -> bool:
+    def shown(self, case_id: str, roster: Roster, facts: TipFacts, drawn: Assignment) -> Sensitive[str]:
+        """What vetters see of this hold: numbers."""
+        if drawn.hold is Hold.NEEDS_TWO_VETTERS:
+            return small(roster, self._choose(case_id, roster, facts, None, released=True))
+        return named(roster, drawn)
+
+    def _choose(self, case_id: str, roster: Roster, facts: TipFacts, earlier: Earlier | None, *, released: bool) -> Assignment:
+        """Where the facts leave nobody of an earlier order, by its own coins. Held, it could be buried by whoever had a draw made for its
+        plate first; and one more draw is what he would have, too, who left the plate out."""
+        now, coins = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC), self.keys.coins(case_id)
+        drawn = choose(roster, facts, self.memory.beliefs, coins, now, released=released, earlier=earlier)
+        if earlier is not None and drawn.hold is Hold.NOBODY_ELIGIBLE:
+            return choose(roster, facts, self.memory.beliefs, coins, now, released=released)
+        return drawn
+
+    async def keep(self, tx: Tx, matter: Matter, drawn: Assignment, read: Sequence[Read]) -> bool:
         """In the transaction that seals the case. False = a tip of the same matter was drawn for meanwhile: nothing may be committed."""
-        return await self.links.keep(tx, read, Earlier(drawn.order, drawn.leads, drawn.chances))
+        return await self.links.keep(tx, matter, drawn, read)

@@ -71,7 +71,8 @@ def read(heard: Heard, asked: Asked | None) -> Message:
         number = SILENCE
     silent = number == SILENCE or silence(text)
     path = Path.NONE if number is not None else _path(found, text, asked)
-    evidence = bool(found.kinds or found.officials or found.places or found.names or found.entities)
+    things = [entity for entity in found.entities if entity.type is not EntityType.ACCOUNT]  # every advert has one
+    evidence = bool(found.kinds or found.officials or found.places or found.names or things)
     spoken = evidence or path not in (Path.NONE, Path.OTHER)
     reply, later = _reply(text, asked, number, spoken=spoken)
     outside = found.urgency in (Urgency.SPAM, Urgency.OUT_OF_SCOPE)

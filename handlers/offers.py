@@ -13,6 +13,7 @@ from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.roster import Member, Vetters, find_member
 from handlers.succession import Succession, grants_of, read_gate
 from routing.gate import GateFile, Seat
+from routing.people import Role
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
@@ -46,8 +47,8 @@ class Offers:
             hour = self.clock.now_ms() // HOUR_MS
             member = None if seat is None else await find_member(tx, self.keys, self.vetters, seat.person, hour)
             turn = await self.succession.turn(tx, gate)
-            if seat is not None and turn is not None and turn[0] != seat:
-                pass  # somebody else has the case: whoever wrote this task, the worker did not
+            if seat is not None and (seat.role is Role.LEAD or (turn is not None and turn[0] != seat)):
+                pass  # somebody else has the case, and a lead is offered none: whoever wrote this task, the worker did not
             elif seat is None or member is None or not self.gate.passes(case, member):
                 if seat is not None and await self._waits(tx, case, gate, seat, member):
                     raise Later(self.succession.until_slot(gate))
@@ -73,7 +74,7 @@ class Offers:
         return True
 
     def _whose(self, gate: GateFile, grant: GrantRow) -> Seat | None:
-        return next((seat for seat in gate.order if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)
+        return next((seat for seat in gate.seats if self.keys.grant_id(gate.case, grant.epoch, seat.person) == grant.id), None)
 
     async def _pass_over(self, tx: Tx, gate: GateFile, grant: GrantRow, seat: Seat | None) -> None:
         """Strikes this person's grants and makes the next in the order due."""

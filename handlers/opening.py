@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from handlers.openings import Openings
 from handlers.patience import Patience
 from handlers.ports import Clock, Tx
 from handlers.requests import Done, Refusal, Request, Result, read_request
 from handlers.roster import Member
 from handlers.succession import CaseBroken, read_gate
 from routing.exclusion import OF_THE_MOMENT, ground_of, judge
-from routing.gate import GateFile, Refused, facts_of, may_approve, may_keep, may_read
-from routing.people import Atlas
+from routing.gate import GateFile, Refused, add_facts, facts_of, may_approve, may_keep, may_read
+from routing.people import Atlas, Card, Roster
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.rows import ActRow, CaseRow, CaseState, GrantRow, GrantState
@@ -40,15 +41,26 @@ class Gate:
         return not isinstance(may_read(gate, member.person, member.card_fingerprint, self._now(), self.atlas), Refused)
 
     def lost(self, case: CaseRow, member: Member) -> bool:
-        """Whether he may not read it for what he is himself today: not active, vetted too long ago, or by a card that is newer than the
-        tip. A region that the line's file lacks for a while takes no case from anybody: nothing is handed out while it lasts."""
+        """Whether he may not read it for what he is himself today: not active, vetted too long ago, by a card that is newer than the tip,
+        or one with a tie to it that the card he was drawn by lacked. A place that the line's file lacks for a while, of the tip or of his
+        card, takes no case from anybody: nothing is handed out while it lasts."""
         if not member.person.active:
             return True
         try:
-            facts = facts_of(read_gate(self.keys, case))
+            gate = read_gate(self.keys, case)
         except CaseBroken:
             return False
-        return not OF_THE_MOMENT.isdisjoint(judge(member.person, ground_of(self.atlas, facts, self._now())))
+        facts, now = facts_of(gate), self._now()
+        if not OF_THE_MOMENT.isdisjoint(judge(member.person, ground_of(self.atlas, facts, now))):
+            return True
+        _, struck = add_facts(gate, Roster((member.person,), self.atlas), facts, now)
+        return bool(struck) and self._knows(member.card)
+
+    def _knows(self, card: Card) -> bool:
+        """Whether the line's file has every place and office of the card."""
+        places = {card.home, card.posting, *card.past_postings, *(kin.region for kin in card.kin)} - {None}
+        offices = {card.agency, *card.past_agencies, *(kin.agency for kin in card.kin)} - {None}
+        return places <= self.atlas.regions.keys() and offices <= self.atlas.agencies.keys()
 
     def keeps(self, gate: GateFile, trustee: Member) -> bool:
         """Whether his share of a new key is a real one."""
@@ -69,6 +81,7 @@ class Opening:
     gate: Gate
     told: Told
     patience: Patience
+    openings: Openings
 
     async def open(self, tx: Tx, act: ActRow, member: Member) -> Done | Refusal:
         """The act `open`."""
@@ -84,6 +97,7 @@ class Opening:
         if grant.state is GrantState.OFFERED and not await tx.move_grant(grant.id, GrantState.OFFERED, GrantState.OPEN):
             return Refusal.NOT_YOURS
         await tx.log(request.leaf())
+        await self.openings.note(tx, case, member)
         await tx.move_case(case.id, CaseState.SEALED, CaseState.OPEN)
         if grant.state is GrantState.OFFERED:  # looking again and again is no work on a case
             await self.patience.stirred(tx, read_gate(self.keys, case))

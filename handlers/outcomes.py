@@ -36,6 +36,14 @@ class Helped(StrEnum):
     NO = "no"
 
 
+class Taught(StrEnum):
+    """What routing learned from it (handlers/lessons.py). `said`: one person's word."""
+
+    NOTHING = ""
+    SAID = "said"
+    VERIFIED = "verified"
+
+
 class OutcomeBroken(Exception):
     """A record that this worker did not write for this place: the row was tampered with."""
 
@@ -56,6 +64,7 @@ class Proposal:
     second: Second
     purge_day: int | None
     helped: Helped = Helped.UNKNOWN
+    taught: Taught = Taught.NOTHING
 
     @property
     def contested(self) -> bool:
@@ -102,4 +111,5 @@ class Outcomes:
             Second(str(fields["second"])),
             day if isinstance(day, int) else None,
             Helped(str(fields["helped"])),
+            Taught(str(fields.get("taught", ""))),
         )

@@ -108,10 +108,10 @@ class Sealer:
             line=signing.public_of(self.keys.custody_seed),
         )
 
-    def grants(self, order: Sequence[Seat], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
-        """One for every person of the drawn order at once: fail-over needs nobody and reveals nothing."""
+    def grants(self, seats: Sequence[Seat], members: Mapping[str, Member], stub: Stub) -> tuple[GrantRow, ...]:
+        """One for every person drawn at once, in their order: fail-over needs nobody and reveals nothing. A lead's is like any other's."""
         made: list[GrantRow] = []
-        for seat in order:
+        for seat in seats:
             card = members[seat.person].card
             grant_id = self.keys.grant_id(self.key.case_id, self.key.epoch, seat.person)
             reader = ReaderKey(seat.person, card.age_recipient, seat.card)

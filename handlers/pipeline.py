@@ -18,6 +18,7 @@ from handlers.drawing import Drawing
 from handlers.erasing import Erasures
 from handlers.facts import tip_facts
 from handlers.forgetting import let_go
+from handlers.held import Holds, small
 from handlers.letters import Letters
 from handlers.parts import Sealer, country_of
 from handlers.patience import Patience
@@ -30,12 +31,13 @@ from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
-from routing.people import Atlas, Flag, Roster, TipFacts
+from routing.people import Atlas, Flag, Hold, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
 from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
+from triage.sensitive import Sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Waiting:
 
 HELD_LONGEST = timedelta(days=14)
 HELD_AGAIN_MS = 12 * HOUR_MS
-"""When a held tip is looked at again, with the same coins and rules; an urgent one each hour."""
+"""When a held tip is looked at again, from the next full hour on, with the same coins and rules; an urgent one at every full hour."""
 LastResort = Callable[[Tx, GateFile], Awaitable[bool]]
 """Whether trustees could give this case's key back."""
 
@@ -86,6 +88,7 @@ class Pipeline:
     patience: Patience
     last_resort: LastResort
     drawing: Drawing
+    holds: Holds
 
     async def seal(self, task: Task) -> None:
         """The SEAL task: `ref` = case id."""
@@ -129,15 +132,17 @@ class Pipeline:
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
-        facts = self._facts(waiting, read)
+        facts, tags = self._facts(waiting, read), await self.drawing.links.tags(read)
         async with self.store.begin() as tx:
-            drawn = await self.drawing.draw(tx, waiting.case.id, self._roster(waiting, waiting.barred), facts, read)  # (3)
+            roster, matter = self._roster(waiting, waiting.barred), await self.drawing.links.find(tx, tags)
+            drawn = await self.drawing.draw(tx, waiting.case.id, roster, facts, matter)  # (3)
         key = new_case_key(waiting.case.id, 1)  # (5)
-        cards = {person: waiting.members[person].card_fingerprint for person in drawn.order}
-        gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards)
+        cards = {person: waiting.members[person].card_fingerprint for person in (*drawn.order, *drawn.leads)}
+        gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards, roster)
         gate = without(gate, waiting.barred)
         if drawn.hold is not None and not await self._goes_to_trustees(gate):  # (4)
-            await self._hold(task, waiting, facts)
+            shown = self.drawing.shown(waiting.case.id, roster, facts, drawn)
+            await self._hold(task, waiting, facts, drawn.hold, shown)
             self.alarm(drawn.hold)
             return
         sealer = Sealer(self.keys, self.entropy, key, self._day())
@@ -146,7 +151,7 @@ class Pipeline:
         if waiting.newest is not None:
             envelopes += (sealer.contact(read[-1].message, waiting.newest, len(envelopes) + 1),)
         envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
-        grants = sealer.grants(gate.order, waiting.members, stub)
+        grants = sealer.grants(gate.seats, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
         entries = sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour())
         epoch, _ = sealer.delivery
@@ -154,30 +159,35 @@ class Pipeline:
             waiting.case.id, 1, key.recipient, epoch, facts.urgent, sealed_gate, envelopes, grants, entries, waiting.inbound
         )
         async with self.store.begin() as tx:  # (6)
-            if not await tx.seal(sealed, waiting.case.version) or not await self.drawing.keep(tx, read, drawn):  # (1)
+            if not await tx.seal(sealed, waiting.case.version) or not await self.drawing.keep(tx, matter, drawn, read):  # (1)
                 raise CaseMoved
             await self.renewal.escrow(tx, key, gate)
             await self._settle(tx, waiting, read)
+            await self.holds.over(tx, waiting.case.id)
             if Flag.TWO_VETTERS_REVIEW in drawn.flags:
-                await self.letters.write(tx, Trouble.TWO_VETTERS_REVIEW, case=waiting.case.id)
+                await self.letters.write(tx, Trouble.TWO_VETTERS_REVIEW, case=waiting.case.id, text=small(roster, drawn))
                 self.alarm(Trouble.TWO_VETTERS_REVIEW)
-            if grants:
-                await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7)
+            if gate.order:
+                await tx.enqueue(TaskKind.OFFER, grants[0].id, self.slot(self.clock.now_ms(), facts.urgent))  # (7): the first handler's
             else:
                 await self.succession.next(tx, gate)  # nobody: the trustees are asked as soon as somebody may read it
             await tx.done(task)
             reached(Point.CASE_WRITTEN)
         reached(Point.CASE_SEALED)
 
-    async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts) -> None:
-        """Looked at again when the source writes, and by itself: somebody's suspension may be over, a card may have come."""
+    async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts, hold: Hold, shown: Sensitive[str]) -> None:
+        """Looked at again when the source writes, when two vetters release it, and by itself: somebody's suspension may be over, a card may
+        have come. `shown`: what vetters see of it."""
         now, too_long = self.clock.now_ms(), int((facts.received + HELD_LONGEST).timestamp() * 1000)
-        again = -(-(now + (HOUR_MS if facts.urgent else HELD_AGAIN_MS)) // HOUR_MS) * HOUR_MS
+        again = (now // HOUR_MS + 1) * HOUR_MS + (0 if facts.urgent else HELD_AGAIN_MS)
         async with self.store.begin() as tx:
             locked = await tx.lock_case(waiting.case.id)
             if locked is None or locked.version != waiting.case.version:
                 raise CaseMoved  # a newer message came meanwhile: it is looked at with the others
             await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
+            if facts.urgent:
+                await tx.hurry_case(waiting.case.id)
+            await self.holds.tell(tx, waiting.case.id, hold, shown, urgent=facts.urgent)
             await tx.enqueue(TaskKind.SEAL, waiting.case.id, min(again, too_long) if too_long > now else again)
             await tx.done(task)
 
@@ -192,12 +202,13 @@ class Pipeline:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
         case = waiting.case
         gate = read_gate(self.keys, case)  # a recipient that somebody wrote into the database gets no message
-        facts = self._facts(waiting, read)
+        facts, tags, before = self._facts(waiting, read), await self.drawing.links.tags(read), gate
         gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
         async with self.store.begin() as tx:
             locked = await tx.lock_case(case.id)
             if locked is None or locked.version != case.version:
                 raise CaseMoved
+            await self.drawing.links.later(tx, tags, before, read)
             # Who closed it, and agreed, are out: it goes on with the next of the order.
             again = await tx.move_case(case.id, CaseState.CLOSED, CaseState.SEALED)
             await self.succession.out(tx, gate, struck, GrantState.STRUCK)

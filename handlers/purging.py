@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers.kept import Kept
 from handlers.outcomes import Outcomes, Second
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, Store
@@ -22,6 +23,8 @@ class Purging:
     keys: WorkerKeys
     clock: Clock
     outcomes: Outcomes
+    kept: tuple[Kept, ...]
+    """What was noted of a case besides, and goes with it."""
 
     async def purge(self, task: Task) -> None:
         """The PURGE task: `ref` = case id. The worker's own record must say that the day has come and that no look is missing: the row and
@@ -43,6 +46,8 @@ class Purging:
                 if now < day * DAY_MS:
                     raise Later(day * DAY_MS - now)
                 if await tx.purge(case.id):
+                    for notes in self.kept:
+                        await notes.drop(tx, case.id)
                     await tx.log(worker_leaf(self.keys, Entry(now // HOUR_MS, EntryKind.PURGE, case.id, sha256(case.gate), "")))
                 await tx.done(task)
         except MessagesWait:

@@ -1,12 +1,51 @@
-"""What two vetters let go out that the draw would hold: a pool so small that readers are easy to guess, or a tip that names too many."""
+"""What two vetters let go out that the draw would hold: a pool so small that readers are easy to guess, or a tip that names too many.
+
+Derived from the custody log, never from a column. A release is of one case and one reason; it chooses nobody: the tip is drawn with the
+coins that it had from the start. Who signs it sees two numbers and nothing of the tip.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from handlers.enrolment import SLACK_HOURS, STALE_HOURS
+from handlers.letters import Letters
+from handlers.parts import worker_leaf
 from handlers.ports import Clock, Tx
-from handlers.roster import Vetters
+from handlers.roster import Vetters, read_book
+from handlers.roster_log import Book
+from handlers.standing import Statement
+from routing.people import Hold
+from sealing.custody import Entry, EntryError, EntryKind, holds, leaf_hash, read_leaf
 from sealing.keyring import WorkerKeys
+from sealing.rows import CaseState, TaskKind
+from sealing.statements import matter
+
+COVERED = {
+    Hold.NEEDS_TWO_VETTERS: (Hold.NEEDS_TWO_VETTERS, Hold.POISONED),
+    Hold.POISONED: (Hold.POISONED,),
+}
+"""Which releases end a hold: who let a tip go out although it names most of a pool has let what is left of that pool be small. Nobody can
+release what nobody may read."""
+DAY_HOURS = 24
+
+
+class Freed(StrEnum):
+    """What vetters get a letter about: one of them signed a release; a second did, too."""
+
+    SIGNED = "release_signed"
+    RELEASED = "released"
+
+
+class NotFreed(StrEnum):
+    """`case`: no tip of this id waits for two vetters, or not for this reason's release; nothing more is said of it."""
+
+    UNREADABLE = "unreadable"
+    STRANGER = "stranger"
+    HOUR = "hour"
+    CASE = "case"
+    TWICE = "twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +53,54 @@ class Releases:
     keys: WorkerKeys
     clock: Clock
     vetters: Vetters
+    letters: Letters
 
-    async def granted(self, tx: Tx, case_id: str) -> bool:
-        """Whether two vetters who may decide together said so."""
-        return False
+    async def granted(self, tx: Tx, case_id: str, hold: Hold) -> bool:
+        """Whether two of today's vetters who may decide together let this case go out although it would be held for this reason."""
+        releases = COVERED.get(hold, ())
+        if not releases:
+            return False
+        book = await read_book(tx, self.keys, self.vetters)
+        return any(self.vetters.enough(self._signers(book, case_id, release)) for release in releases)
+
+    def _signers(self, book: Book, case_id: str, hold: Hold) -> set[str]:
+        return {said.signer for said in book.releases(case_id) if self._counts(said, matter(case_id, hold.value))}
+
+    def _counts(self, said: Statement, what: str) -> bool:
+        """Of who is a vetter now: who was one when he signed, and is none any more, lets nothing go out."""
+        key = self.vetters.keys.get(said.signer)
+        named = said.entry.sha256 == what and not said.entry.card
+        return named and key is not None and said.taken is not None and holds(said.leaf, key)
+
+    async def take(self, tx: Tx, leaf: bytes, hour: int) -> Freed | NotFreed:
+        """One vetter's release, into the log, in the caller's transaction. A refusal has written nothing."""
+        read = self._signed(leaf, hour)
+        if isinstance(read, NotFreed):
+            return read
+        entry, hold = read
+        case = await tx.lock_case(entry.case)
+        if case is None or case.state is not CaseState.HELD or entry.hour < case.day * DAY_HOURS - SLACK_HOURS:
+            return NotFreed.CASE
+        book = await read_book(tx, self.keys, self.vetters)
+        if book.announced(leaf_hash(leaf).hex(), "") is not None:
+            return NotFreed.TWICE
+        await tx.log(leaf)
+        await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANNOUNCE, case.id, leaf_hash(leaf).hex(), "")))
+        told = Freed.RELEASED if await self.granted(tx, case.id, hold) else Freed.SIGNED
+        await self.letters.write(tx, told, case=case.id)
+        if told is Freed.RELEASED:
+            await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())
+        return told
+
+    def _signed(self, leaf: bytes, hour: int) -> tuple[Entry, Hold] | NotFreed:
+        """What it says, and the reason that it releases."""
+        try:
+            entry, _, signer, _ = read_leaf(leaf)
+        except EntryError:
+            return NotFreed.UNREADABLE
+        hold = next((hold for hold in COVERED if entry.sha256 == matter(entry.case, hold.value)), None)
+        if entry.kind is not EntryKind.RELEASE or not entry.case or entry.card or hold is None:
+            return NotFreed.UNREADABLE
+        if signer not in self.vetters.keys or not holds(leaf, self.vetters.keys[signer]):
+            return NotFreed.STRANGER
+        return (entry, hold) if hour - STALE_HOURS <= entry.hour <= hour + SLACK_HOURS else NotFreed.HOUR

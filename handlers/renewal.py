@@ -44,14 +44,15 @@ class Renewal:
         return any(g.epoch == gate.epoch and g.person_id is not None and g.state in OUT for g in grants)
 
     async def renew(self, tx: Tx, case: CaseRow, gate: GateFile, told: Told | None = None) -> GateFile:
-        """A new case key, with a key file for everybody who still stands; the gate with it, written. `case`: locked, as it is now. `told`:
-        what the stub says, where more is known than the gate file holds."""
+        """A new case key, with a key file for everybody who still stands, leads too; the gate with it, written. `case`: locked, as it is
+        now. `told`: what the stub says, where more is known than the gate file holds."""
         key = new_case_key(case.id, gate.epoch + 1)
         renewed = replace(gate, epoch=key.epoch, recipient=key.recipient)
         now = self.clock.now_ms()
         sealer = Sealer(self.keys, self.entropy, key, now // DAY_MS)
         known = {member.person.id: member for member in await members(tx, self.keys, self.vetters, self.clock.now_ms() // HOUR_MS)}
-        standing = [seat for seat in renewed.standing() if seat.person in known and not await self._is_out(tx, gate, seat.person)]
+        left = [seat for seat in (*renewed.standing(), *renewed.leads()) if seat.person in known]
+        standing = [seat for seat in left if not await self._is_out(tx, gate, seat.person)]
         stub = told(sealer) if told is not None else sealer.later_stub(renewed, self.atlas, country_of(facts_of(renewed), self.atlas))
         if not await tx.raise_epoch(case.id, key.epoch, key.recipient, self.keys.seal_gate(case.id, gate_bytes(renewed)), case.version):
             raise CaseBroken  # it was locked: nobody else can have changed it

@@ -39,6 +39,7 @@ class Refusal(StrEnum):
     CONTACT_IN_REPLY = "contact_in_reply"
     NO_CONTACT = "no_contact"
     TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
     NO_NOTICES = "no_notices"
 
 

@@ -18,7 +18,7 @@ from handlers.roster import Member, Vetters, members
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
 from routing.draw import choose, poisoned
 from routing.exclusion import exclusions
-from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes
+from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes, without
 from routing.learning import nothing_known
 from routing.people import Atlas, Hold, Role, Roster
 from routing.policy import DEFAULT
@@ -109,16 +109,17 @@ class Rescue:
         if isinstance(drawn, Hold):
             self.alarm(drawn)
             return None
-        member, person = known[drawn], drawn
-        rescued = append_seat(gate, person, member.card_fingerprint)
+        member, house = known[drawn], known[drawn].card.agency
+        same = [lead.person for lead in gate.leads() if lead.person in known and known[lead.person].card.agency == house]
+        rescued = without(append_seat(gate, drawn, member.card_fingerprint), same)  # one of each agency: a reader goes before a lead
         if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(rescued)), case.version):
             raise CaseBroken  # it was locked: nobody else can have changed it
-        await self.succession.out(tx, rescued, [seat.person for seat in gate.order], GrantState.STRUCK)
+        await self.succession.out(tx, rescued, [*(seat.person for seat in gate.order), *same], GrantState.STRUCK)
         return Next(rescued, rescued.order[-1], member, {})
 
     def _drawn(self, gate: GateFile, known: Sequence[Member]) -> str | Hold:
         """From other agencies than those that had the case, while anybody is there; else from theirs, too."""
-        had = {seat.person for seat in gate.order}
+        had = {seat.person for seat in gate.seats}
         others = [member for member in known if member.person.id not in had]
         left = [member for member in others if member.person.id not in gate.excluded]
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")

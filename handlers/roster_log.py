@@ -1,4 +1,5 @@
-"""The entries of the custody log that speak of cards, kept in memory: read once, then only what came since."""
+"""The entries of the custody log that speak of cards, and what vetters said of held tips, kept in memory: read once, then only what came
+since."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from handlers.standing import OfCard, Statement
 from sealing.custody import Entry, EntryError, EntryKind, holds, leaf_hash, read_leaf
 from sealing.dead_cards import DeadCards
 
-_OURS = re.compile(rb'\{"v":1,"hour":[0-9]+,"kind":"(?:card|announce|suspend|revoke|lift|tie|vetters)"')
+_OURS = re.compile(rb'\{"v":1,"hour":[0-9]+,"kind":"(?:card|announce|suspend|revoke|lift|tie|vetters|release)"')
 """How every entry begins that matters here: a log has a thousand others for one of these."""
 PAGE = 2_000
 
@@ -33,6 +34,7 @@ class _Entries:
     of_person: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     said: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     announced: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    released: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     vetters: list[bytes] = field(default_factory=list)
 
     def take(self, leaf: bytes) -> None:
@@ -51,6 +53,8 @@ class _Entries:
             self.announced[entry.sha256].append(leaf)
         elif entry.kind is EntryKind.VETTERS:
             self.vetters.append(leaf)
+        elif entry.kind is EntryKind.RELEASE:
+            self.released[entry.case].append(leaf)
         else:
             self.said[entry.card].append(leaf)
 
@@ -96,6 +100,11 @@ class Book:
         """The hour of the worker's first announcement of it, a card's fingerprint or a statement's leaf hash, about this card."""
         entries = [_entry(leaf) for leaf in self._mine("announced", what)]
         return min((entry.hour for entry in entries if entry.card == card), default=None)
+
+    def releases(self, case: str) -> tuple[Statement, ...]:
+        """What anybody signed to let this case's tip go out; not judged."""
+        leaves = dict.fromkeys(leaf for part in self.parts for leaf in part.released.get(case, ()))
+        return tuple(self._statement(leaf) for leaf in leaves)
 
     def vetter_lists(self) -> tuple[str, ...]:
         """Hashes of the lists of vetters that the line has taken."""
@@ -154,6 +163,11 @@ class RosterLog:
         for leaf in self._tail:
             fresh.take(leaf)
         return Book((self._settled, fresh), worker, self.dead, self._sound)
+
+    @property
+    def settled(self) -> int:
+        """How many entries are surely committed; there may be more."""
+        return self._count
 
     def _forget(self) -> None:
         self._settled, self._count = _Entries(), 0

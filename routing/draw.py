@@ -1,31 +1,33 @@
 """One draw per case: who may read it, and in which order. No reader's chance is above the cap, so nobody can be sure to get a case.
 
-Coins are committed before the tip is opened; whoever sees them later computes the same order. Sources: ROUTING.md; Jecmen et al. 2020
-(arXiv 2006.16437) for chance caps with one reader per institution.
+Coins are committed before the tip is opened; whoever sees them later computes the same order (routing/comb.py). Sources: ROUTING.md;
+Jecmen et al. 2020 (arXiv 2006.16437) for chance caps with one reader per institution.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import accumulate
+from datetime import datetime
 
 import numpy as np
 
-from routing.coins import shuffled, uniforms
-from routing.exclusion import VETTERS, exclusions
+from routing.codes import Bools, Floats, Ints
+from routing.comb import coins_of_leads, drawn, in_turn
+from routing.exclusion import Bits, Later, bit, codes_of, ground_for, judge_all
 from routing.exposure import areas_of, exposures
-from routing.index import Index
+from routing.index import Index, bare, index_of
 from routing.learning import Beliefs
-from routing.people import Assignment, Code, Earlier, Flag, Hold, Person, Role, Roster, TipFacts
+from routing.limits import CLOSE, Pool, pool_of
+from routing.people import Assignment, Code, Earlier, Flag, Hold, Roster, TipFacts
 from routing.policy import DEFAULT, Policy
+from routing.water import spread
 
-CLOSE = 1e-9
 PASSED_OVER = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
 """Soft criteria, in the order in which they are relaxed."""
 LESS_WORKED = 0.5
+FAINTEST = -600.0
+"""Of a weight's logarithm: a chance that is next to none, and still a number."""
 
 
 def choose(
@@ -41,59 +43,119 @@ def choose(
 ) -> Assignment:
     """Roster, facts, beliefs and 32 coins in; the order of readers and of leads, or the reason to hold, out. The same in, the same out.
 
-    Leads are drawn from agencies that no drawn reader is of; without any, the case goes out with none. Raises CoinsError.
+    `released`: two vetters let it go, whatever the pool. `earlier`: what was drawn for another tip of the same matter; it is kept to.
+    Leads are drawn from agencies that no drawn reader is of, and their chances are those once the readers are drawn; without any, the case
+    goes out with none. Raises CoinsError.
     """
-    reasons = exclusions(roster, tip, now)
-    handlers = [person for person in roster.people if person.card.role is Role.HANDLER]
-    pool = sorted((person for person in handlers if not reasons[person.id]), key=lambda person: person.id)
-    unnamed = sum(set(reasons[person.id]) <= {Code.E2} for person in handlers)
-    if hold := _hold(len(pool), unnamed, policy):
-        return Assignment((), len(pool), {}, reasons, hold=hold)
-    weights = _weights(roster, tip, beliefs, policy)
-    readers, caps, small = limits(pool, roster, now, policy)
-    flags = {Flag.SMALL_POOL} if small else set()
-    if max(caps.values()) > policy.alone + CLOSE:
+    index = index_of(roster)
+    barred = judge_all(index, ground_for(index, tip, now))
+    found = _Found(index, barred, codes_of(index.ids, barred), tip, policy)
+    flags = {Flag.LINKED} if earlier is not None else set()
+    handlers = found.eligible(index.handles)
+    if not released:
+        cut = found.cut(index.handles, handlers)
+        if cut is not None and not (tip.urgent and cut <= 1 / 2):
+            return found.held(Hold.POISONED, flags)
+        flags |= {Flag.TWO_VETTERS_REVIEW} if cut is not None else set()
+    if earlier is not None:
+        return _linked(found, earlier, flags)
+    if not len(handlers):
+        return found.held(Hold.NOBODY_ELIGIBLE, flags)
+    pool = pool_of(index, handlers, roster.founding, now, policy)
+    flags |= {Flag.SMALL_POOL} if pool.small else set()
+    if not released and float(pool.caps.max()) > policy.alone + CLOSE:
         if not tip.urgent:
-            return Assignment((), len(pool), {}, reasons, frozenset(flags), Hold.NEEDS_TWO_VETTERS)
+            return found.held(Hold.NEEDS_TWO_VETTERS, flags)
         flags.add(Flag.TWO_VETTERS_REVIEW)
-    chances = spread(pool, caps, weights, readers, tip)
-    drawn = _in_turn(sample(pool, chances, readers, coins), coins, tip)
-    lacks = {flag for person in drawn for flag in soft(person, tip)}
-    order = tuple(person.id for person in drawn)
-    leads, led = _leads(roster, tip, reasons, {person.card.agency for person in drawn}, weights, coins, now, policy)
-    return Assignment(order, len(pool), {**chances, **led}, reasons, frozenset(flags | lacks), leads=leads)
-
-
-def _weights(roster: Roster, tip: TipFacts, beliefs: Beliefs, policy: Policy) -> Mapping[str, float]:
-    index = Index(roster.people, roster.atlas)
     exposed = exposures(beliefs, index, areas_of(tip.regions, roster.atlas), policy.learning)
-    least = exposed.min() if len(exposed) else 0.0
-    return dict(zip(index.ids, np.exp(-policy.avoidance * (exposed - least)).tolist(), strict=True))
+    chances = found.chances(pool, exposed)
+    order = _drawn(found, pool, chances, coins)
+    leading = _leads(found, order, roster.founding, now)
+    if leading is None:
+        return found.drawn(order, flags, _mapped(index, (handlers, chances)))
+    led = found.chances(leading, exposed)
+    leads = _drawn(found, leading, led, coins_of_leads(coins))
+    flags |= {Flag.FEW_LEADS} if leading.small else set()
+    return found.drawn(order, flags, _mapped(index, (handlers, chances), (leading.rows, led)), leads)
 
 
-def _leads(
-    roster: Roster, tip: TipFacts, reasons: Mapping[str, tuple[Code, ...]], had: set[str], weights: Mapping[str, float], coins: bytes,
-    now: datetime, policy: Policy,
-) -> tuple[tuple[str, ...], dict[str, float]]:  # fmt: skip
-    free = [p for p in roster.people if p.card.role is Role.LEAD and not reasons[p.id] and p.card.agency not in had]
-    pool = sorted(free, key=lambda person: person.id)
-    if not pool:
-        return (), {}
-    count, caps, _ = limits(pool, roster, now, policy)
-    chances = spread(pool, caps, weights, count, tip)
-    drawn = _in_turn(sample(pool, chances, count, hashlib.sha256(b"lead" + coins).digest()), coins, tip)
-    return tuple(person.id for person in drawn), chances
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a tip is to a roster."""
+
+    index: Index
+    barred: Bits
+    reasons: Mapping[str, tuple[Code, ...]]
+    tip: TipFacts
+    policy: Policy
+
+    def eligible(self, role: Bools) -> Ints:
+        return np.flatnonzero(role & (self.barred == 0))
+
+    def cut(self, role: Bools, eligible: Ints) -> float | None:
+        """Share of the pool that naming people, alone, took; None = not so much as to hold the tip."""
+        unnamed = int(np.count_nonzero(role & ((self.barred & ~bit(Code.E2)) == 0)))
+        return 1 - len(eligible) / unnamed if poisoned(len(eligible), unnamed, self.policy) else None
+
+    def chances(self, pool: Pool, exposed: Floats) -> Floats:
+        weights = weight_of(exposed[pool.rows], self.policy) * load_weights(self.index, pool.rows)
+        return spread(pool, weights, tiers(lacks(self.index, self.tip, pool.rows)))
+
+    def held(self, hold: Hold, flags: set[Flag]) -> Assignment:
+        return Assignment((), self._pool(), {}, self.reasons, frozenset(flags), hold)
+
+    def drawn(self, order: tuple[str, ...], flags: set[Flag], chances: Mapping[str, float], leads: tuple[str, ...] = ()) -> Assignment:
+        """Flagged with what its readers lack."""
+        rows = self.index.rows(order)
+        lacking = {flag for flag, lack in zip(PASSED_OVER, lacks(self.index, self.tip, rows), strict=True) if lack.any()}
+        return Assignment(order, self._pool(), chances, self.reasons, frozenset(flags | lacking), leads=leads)
+
+    def _pool(self) -> int:
+        return len(self.eligible(self.index.handles))
 
 
-def _in_turn(drawn: Sequence[Person], coins: bytes, tip: TipFacts) -> list[Person]:
-    turn = shuffled(coins, "turn", (person.id for person in drawn))
-    return sorted(drawn, key=lambda person: (tip.urgent and not person.on_duty, turn[person.id]))
+def _linked(found: _Found, earlier: Earlier, flags: set[Flag]) -> Assignment:
+    """The earlier order without those whom this tip excludes, who are gone, or who have moved to another role or into an agency that has
+    the case. Never drawn anew: whoever wrote ten tips of one matter would have ten draws."""
+    index, agencies = found.index, set[int]()
+    kept: list[tuple[str, ...]] = []
+    for names, role in ((earlier.order, index.handles), (earlier.leads, index.leads)):
+        still: list[str] = []
+        for name, row in ((name, index.row(name)) for name in names):
+            if row < 0 or found.barred[row] or not role[row] or int(index.office[row]) in agencies:
+                continue
+            agencies.add(int(index.office[row]))
+            still.append(name)
+        kept.append(tuple(still))
+    if not kept[0]:
+        return found.held(Hold.NOBODY_ELIGIBLE, flags)
+    if max(earlier.chances.get(name, 0.0) for name in earlier.order) > found.policy.cap + CLOSE:
+        flags = flags | {Flag.SMALL_POOL}
+    return found.drawn(kept[0], flags, earlier.chances, kept[1])
 
 
-def _hold(pool: int, unnamed: int, policy: Policy) -> Hold | None:
-    if poisoned(pool, unnamed, policy):
-        return Hold.POISONED
-    return None if pool else Hold.NOBODY_ELIGIBLE
+def _leads(found: _Found, order: tuple[str, ...], founding: frozenset[str], now: datetime) -> Pool | None:
+    """None = nobody: where naming cut their pool, too. That is no reason to hold, since no lead reads before a handler asks."""
+    index = found.index
+    every = found.eligible(index.leads)
+    if found.cut(index.leads, every) is not None:
+        return None
+    free = every[~np.isin(index.office[every], index.office[index.rows(order)])]
+    return pool_of(index, free, founding, now, found.policy) if len(free) else None
+
+
+def _drawn(found: _Found, pool: Pool, chances: Floats, coins: bytes) -> tuple[str, ...]:
+    index = found.index
+    rows = pool.rows[drawn(chances, pool.agency, pool.readers, coins)]
+    on_duty = {index.ids[row] for row in rows.tolist() if index.on_duty[row]}
+    return in_turn([index.ids[row] for row in rows.tolist()], coins, on_duty if found.tip.urgent else None)
+
+
+def _mapped(index: Index, *parts: tuple[Ints, Floats]) -> Mapping[str, float]:
+    def made() -> dict[str, float]:
+        return {index.ids[row]: chance for rows, chances in parts for row, chance in zip(rows.tolist(), chances.tolist(), strict=True)}
+
+    return Later(made)
 
 
 def poisoned(pool: int, unnamed: int, policy: Policy = DEFAULT) -> bool:
@@ -101,154 +163,27 @@ def poisoned(pool: int, unnamed: int, policy: Policy = DEFAULT) -> bool:
     return pool < unnamed and (2 * pool < unnamed or pool < policy.smallest_pool)
 
 
-def limits(pool: Sequence[Person], roster: Roster, now: datetime, policy: Policy) -> tuple[int, Mapping[str, float], bool]:
-    """How many readers the pool can bear, each one's cap, and whether the pool is small (fewer readers, or caps raised in proportion)."""
-    for readers in range(policy.readers, 0, -1):
-        caps = capped(pool, roster, now, readers, policy)
-        if (bearable := _bearable(pool, caps)) >= readers - CLOSE:
-            return readers, caps, readers < policy.readers
-    return 1, {name: min(1.0, cap / bearable) for name, cap in caps.items()}, True
+def weight_of(exposed: Floats, policy: Policy) -> Floats:
+    """What a pool's people weigh by their exposures; only ratios matter."""
+    return np.asarray(np.exp(np.maximum(FAINTEST, -policy.avoidance * (exposed - exposed.min()))))
 
 
-def capped(pool: Iterable[Person], roster: Roster, now: datetime, readers: int, policy: Policy = DEFAULT) -> Mapping[str, float]:
-    """Each person's cap: a quarter on probation, probationers together one person's, one vetter pair's cards together two persons'.
-
-    A line with few vetters cannot keep pairs that low: then each pair keeps to an even share of the readers. Founders are on no probation
-    and in no pair: who doubts all founding vetters together doubts the line.
-    """
-    new = {p.id for p in pool if not is_founder(p, roster) and now - (p.enrolled or p.card.issued) < timedelta(days=policy.probation_days)}
-    caps = {p.id: policy.cap * (policy.probation_share if p.id in new else 1.0) for p in pool}
-    _together(caps, new, policy.cap)
-    readers_only = (p for p in roster.people if p.active and p.card.role is not Role.TRUSTEE)
-    pairs = {frozenset(p.vetters) for p in readers_only if len(set(p.vetters)) >= VETTERS}
-    bound = max(policy.pair_share * policy.cap, readers / len(pairs))
-    vouched: dict[frozenset[str], list[str]] = {pair: [] for pair in pairs}
-    for person in pool:
-        if not is_founder(person, roster):
-            vouched[frozenset(person.vetters)].append(person.id)
-    for group in vouched.values():
-        _together(caps, group, bound)
-    return caps
-
-
-def is_founder(person: Person, roster: Roster) -> bool:
-    return person.card.founder and roster.founding.issubset(person.vetters)
-
-
-def _together(caps: dict[str, float], group: Iterable[str], bound: float) -> None:
-    """Lowers the caps of a group in proportion until they add up to the bound at most."""
-    members = tuple(group)
-    total = sum(caps[name] for name in members)
-    if total > bound:
-        caps.update({name: caps[name] * bound / total for name in members})
-
-
-def _bearable(pool: Iterable[Person], caps: Mapping[str, float]) -> float:
-    """How many readers the caps add up to, one at most from each agency."""
-    agencies: dict[str, float] = {}
-    for person in pool:
-        agencies[person.card.agency] = agencies.get(person.card.agency, 0.0) + caps[person.id]
-    return sum(min(1.0, total) for total in agencies.values())
-
-
-def soft(person: Person, tip: TipFacts) -> tuple[Flag, ...]:
-    """What speaks against a person without excluding, in the order in which it is passed over."""
-    lacks = (
-        (person.open_cases >= person.card.capacity, Flag.OVER_CAPACITY),
-        (not person.on_duty, Flag.OFF_DUTY),
-        (not _speaks(person, tip.language), Flag.OTHER_LANGUAGE),
-    )
-    return tuple([flag for lack, flag in lacks if lack])
-
-
-def _speaks(person: Person, language: str | None) -> bool:
-    """Region and script do not count: who reads es reads es-MX."""
-    languages = person.card.languages
-    return language is None or language in languages or _bare(language) in map(_bare, languages)
-
-
-def _bare(language: str) -> str:
-    return language.split("-", maxsplit=1)[0].lower()
-
-
-def spread(
-    pool: Iterable[Person], caps: Mapping[str, float], weights: Mapping[str, float], readers: int, tip: TipFacts
-) -> dict[str, float]:
-    """Each person's chance; they add up to `readers`.
-
-    Those with nothing against them come first, each up to his cap and no further, however few they are; what is missing is filled from
-    those over capacity, then off duty, then without the language.
-    """
-    tiers: list[dict[str, list[_Share]]] = [{}, *({} for _ in PASSED_OVER)]
-    for person in pool:
-        against = soft(person, tip)
-        worst = PASSED_OVER.index(against[-1]) + 1 if against else 0
-        share = _Share(person.id, caps[person.id], weights[person.id] * load_weight(person))
-        tiers[worst].setdefault(person.card.agency, []).append(share)
-    chances: dict[str, float] = {}
-    room: dict[str, float] = {}
-    for tier in tiers:
-        filled = water(tier, room, readers - sum(chances.values()))
-        for agency, shares in tier.items():
-            room[agency] = max(0.0, room.get(agency, 1.0) - sum(filled[share.id] for share in shares))
-        chances |= filled
-    return chances
-
-
-def load_weight(person: Person) -> float:
+def load_weights(index: Index, rows: Ints) -> Floats:
     """1 with no open case, falling with load, never under a half: the busy are spared, not spared out."""
-    return max(LESS_WORKED, 1 - person.open_cases / (person.card.capacity + 1))
+    return np.maximum(LESS_WORKED, 1 - index.open_cases[rows] / (index.capacity[rows] + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    id: str
-    cap: float
-    weight: float
-
-    def at(self, level: float) -> float:
-        return min(self.cap, level * self.weight)
+def lacks(index: Index, tip: TipFacts, rows: Ints) -> tuple[Bools, Bools, Bools]:
+    """What speaks against people without excluding, in the order of `PASSED_OVER`."""
+    other = np.zeros(len(rows), dtype=np.bool_)
+    if tip.language is not None:
+        other = ~index.spoken.having(frozenset({bare(tip.language)}))[index.languages[rows]]
+    return index.open_cases[rows] >= index.capacity[rows], ~index.on_duty[rows], other
 
 
-def water(agencies: Mapping[str, Sequence[_Share]], room: Mapping[str, float], need: float) -> dict[str, float]:
-    """Chances min(cap, level × weight), an agency's together within its room, that add up to `need`, or to all there is.
-
-    The total is concave and piecewise linear in the level: Newton's steps from below never overshoot and end after as many as there are
-    kinks on the way, where a bisection would only come close.
-    """
-    level = 0.0
-    while True:
-        total = slope = 0.0
-        for agency, shares in agencies.items():
-            held = sum(share.at(level) for share in shares)
-            free = room.get(agency, 1.0)
-            total += min(held, free)
-            if held < free - CLOSE:
-                slope += sum(share.weight for share in shares if share.at(level) < share.cap)
-        if need - total <= CLOSE or not slope:
-            break
-        level += (need - total) / slope
-    chances: dict[str, float] = {}
-    for agency, shares in agencies.items():
-        held = sum(share.at(level) for share in shares)
-        fits = min(1.0, room.get(agency, 1.0) / held) if held else 1.0
-        chances |= {share.id: share.at(level) * fits for share in shares}
-    return chances
-
-
-def sample(pool: Iterable[Person], chances: Mapping[str, float], readers: int, coins: bytes) -> list[Person]:
-    """Systematic sampling: people laid end to end by their chances, agency by agency, in random order; then a comb of `readers` teeth, one
-    apart. An agency is no longer than one, so it is hit once at most; everybody's chance to be hit is exactly his length."""
-    people = [person for person in pool if chances[person.id] > 0]
-    by_agency = shuffled(coins, "agency", {person.card.agency for person in people})
-    by_person = shuffled(coins, "person", (person.id for person in people))
-    people.sort(key=lambda person: (by_agency[person.card.agency], person.card.agency, by_person[person.id]))
-    ends = list(accumulate(chances[person.id] for person in people))
-    step = ends[-1] / readers
-    tooth = uniforms(coins, "offset", 1)[0] * step
-    drawn: dict[str, Person] = {}
-    for person, end in zip(people, ends, strict=True):
-        if tooth < end:
-            drawn.setdefault(person.card.agency, person)
-            tooth += step
-    return list(drawn.values())
+def tiers(lacking: tuple[Bools, ...]) -> Ints:
+    """0 for whom nothing speaks against; else the worst that does, from 1."""
+    found = np.zeros(len(lacking[0]), dtype=np.int64)
+    for worst, lack in enumerate(lacking, start=1):
+        found[lack] = worst
+    return found

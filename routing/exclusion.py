@@ -1,14 +1,21 @@
 """Who may not read a tip, and why: E1–E9 of ROUTING.md. Hard, never relaxed; each with its code.
 
-What cannot be judged excludes: a card or a tip that names an agency or a region unknown to the atlas never opens a way.
+What cannot be judged excludes: a card or a tip that names an agency or a region unknown to the atlas never opens a way. Written twice:
+`judge` for one person, as the gate asks; `judge_all` for a whole roster through its index. A property test holds that they agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.codes import Bools, Ints
+from routing.index import Index, index_of, instant
 from routing.names import Words, any_could_be, words
 from routing.people import Atlas, Card, Code, House, Kin, Person, RegionKind, Roster, TipFacts
 from triage.tip import Child
@@ -16,6 +23,12 @@ from triage.tip import Child
 VETTING_DAYS = 365
 VETTERS = 2
 NO_OFFICIALS = frozenset({House.NGO, House.FOREIGN_LIAISON})
+CODES = tuple(Code)
+OFFICIAL = np.array([house not in NO_OFFICIALS for house in House])
+"""By the codes of `Index.house`; an agency that the atlas lacks is OTHER there."""
+Bits = NDArray[np.uint16]
+"""One for each person: bit n = the n-th of `CODES` excludes."""
+Value = TypeVar("Value")
 
 OF_THE_MOMENT = frozenset({Code.E1, Code.E8})
 """Codes that say something of the person and the day; all others come of the tip's facts and hold for the life of the case."""
@@ -45,8 +58,45 @@ class Ground:
 
 def exclusions(roster: Roster, tip: TipFacts, now: datetime) -> Mapping[str, tuple[Code, ...]]:
     """Every person of the roster: the codes that exclude, in order; () = eligible."""
-    ground = ground_of(roster.atlas, tip, now, [p.card for p in roster.people if p.id in tip.people])
-    return {person.id: judge(person, ground) for person in roster.people}
+    index = index_of(roster)
+    return codes_of(index.ids, judge_all(index, ground_for(index, tip, now)))
+
+
+class Later(Mapping[str, Value], Generic[Value]):
+    """A mapping that is not worked out before somebody looks into it: at 100,000 people that costs more than the draw."""
+
+    def __init__(self, make: Callable[[], dict[str, Value]]) -> None:
+        self._make: Callable[[], dict[str, Value]] | None = make
+        self._made: dict[str, Value] = {}
+
+    def _all(self) -> dict[str, Value]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, key: str) -> Value:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+def codes_of(ids: Sequence[str], barred: Bits) -> Mapping[str, tuple[Code, ...]]:
+    """Each person's codes in words."""
+
+    def made() -> dict[str, tuple[Code, ...]]:
+        kinds, rows = np.unique(barred, return_inverse=True)
+        texts = [tuple([code for n, code in enumerate(CODES) if bits >> n & 1]) for bits in kinds.tolist()]
+        return dict(zip(ids, [texts[row] for row in rows.tolist()], strict=True))
+
+    return Later(made)
+
+
+def ground_for(index: Index, tip: TipFacts, now: datetime) -> Ground:
+    return ground_of(index.atlas, tip, now, [index.people[row].card for row in index.rows(tip.people).tolist()])
 
 
 def ground_of(atlas: Atlas, tip: TipFacts, now: datetime, named: Iterable[Card] = ()) -> Ground:
@@ -62,7 +112,9 @@ def ground_of(atlas: Atlas, tip: TipFacts, now: datetime, named: Iterable[Card] 
         atlas=atlas,
         ties=ties,
         offices=frozenset().union(*(atlas.line(agency) for agency in tip.agencies if agency in atlas.agencies)),
-        of_kind=frozenset(a.id for a in atlas.agencies.values() if a.kind in houses and (not known or a.region in ties)),
+        of_kind=frozenset(
+            a.id for a in (atlas.agencies.values() if houses else ()) if a.kind in houses and (not known or a.region in ties)
+        ),
         place_known=known,
         today=now.astimezone(UTC).date(),
         oldest=now - timedelta(days=VETTING_DAYS),
@@ -143,3 +195,69 @@ def _has_conflict(card: Card, ground: Ground) -> bool:
 
 def _could_be_child(tip: TipFacts) -> bool:
     return tip.child is Child.YES or (tip.child is Child.UNKNOWN and (tip.could_involve_child or tip.asks_help))
+
+
+def judge_all(index: Index, ground: Ground) -> Bits:
+    """What `judge` says, of everybody at once."""
+    tip = ground.tip
+    tests = (
+        ~index.active | (index.issued > instant(tip.received)),
+        _at(index, index.rows(tip.people)),
+        _serve(index, ground),
+        _are_of_kind(index, ground),
+        _are_local(index, ground),
+        _are_tied(index, ground),
+        ~index.cleared if _could_be_child(tip) else None,
+        ~((index.issued >= instant(ground.oldest)) & (index.expires >= ground.today.toordinal()) & (index.signers >= VETTERS)),
+        _have_conflicts(index, ground),
+    )
+    barred = np.zeros(len(index.ids), dtype=np.uint16)
+    for n, excludes in enumerate(tests):
+        if excludes is not None:
+            barred |= excludes.astype(np.uint16) << np.uint16(n)
+    return barred
+
+
+def bit(code: Code) -> np.uint16:
+    return np.uint16(1 << CODES.index(code))
+
+
+def _at(index: Index, rows: Ints) -> Bools:
+    found = np.zeros(len(index.ids), dtype=np.bool_)
+    found[rows] = True
+    return found
+
+
+def _serve(index: Index, ground: Ground) -> Bools:
+    if ground.blind:
+        return np.ones(len(index.ids), dtype=np.bool_)
+    return index.lost_office | _have_office(index, ground.offices)
+
+
+def _are_of_kind(index: Index, ground: Ground) -> Bools:
+    of_kind = _have_office(index, ground.of_kind)
+    return of_kind if ground.place_known else of_kind | OFFICIAL[index.house]
+
+
+def _have_office(index: Index, offices: frozenset[str]) -> Bools:
+    marked = index.offices.marked(offices)
+    past = index.past_offices
+    return marked[index.office] | _at(index, past[marked[past[:, 1]], 0])
+
+
+def _are_local(index: Index, ground: Ground) -> Bools:
+    if ground.blind:
+        return np.ones(len(index.ids), dtype=np.bool_)
+    marked, past = index.places.marked(ground.ties), index.past_places
+    return index.lost_place | marked[index.region] | marked[index.posting] | _at(index, past[marked[past[:, 1]], 0])
+
+
+def _are_tied(index: Index, ground: Ground) -> Bools:
+    places, offices = index.places.marked(ground.ties), index.offices.marked(ground.offices | ground.of_kind)
+    owner, region, agency, name = index.kin.T
+    return index.lost_kin | _at(index, owner[places[region] | offices[agency] | index.names.marked(ground.named)[name]])
+
+
+def _have_conflicts(index: Index, ground: Ground) -> Bools:
+    owner, name = index.conflicts.T
+    return _at(index, owner[index.names.marked(ground.named, ground.tip.people)[name]])

@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from routing.index import Index, Ints
+from routing.codes import Ints
+from routing.index import Index
 from routing.learning import Beliefs, Floats, Opened
 from routing.people import Atlas, House, Person, RegionKind
 from routing.policy import Learning

@@ -36,9 +36,9 @@ def write(kind: str, fields: Mapping[str, object]) -> bytes:
         raise FieldsError(f"{kind} cannot be written") from None
 
 
-def read(data: bytes, kind: str, keys: Sequence[str]) -> Fields:
+def read(data: bytes, kind: str, keys: Sequence[str], largest: int = LARGEST) -> Fields:
     """`keys`: all that must be there besides "v" and "kind", and nothing else. Raises FieldsError."""
-    if len(data) > LARGEST:
+    if len(data) > largest:
         raise FieldsError(f"{kind} is too large")
     try:
         parsed = json.loads(data.decode())
@@ -129,6 +129,23 @@ class Fields:
 
     def each(self, key: str, keys: Sequence[str]) -> tuple[Fields, ...]:
         return tuple(Fields(item, keys) for item in self._list(key))
+
+    def part(self, key: str, keys: Sequence[str]) -> Fields:
+        """An object inside, with exactly these keys."""
+        return Fields(self._parsed[key], keys)
+
+    def wholes(self, key: str, below: int) -> tuple[int, ...]:
+        """Numbers from 0 on."""
+        values = tuple(value for value in self._list(key) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below)
+        if len(values) != len(self._list(key)):
+            raise FieldsError(f"{key} are not whole numbers below {below}")
+        return values
+
+    def chances(self, key: str) -> tuple[float, ...]:
+        values = tuple(value for value in self._list(key) if isinstance(value, float) and 0 <= value <= 1)
+        if len(values) != len(self._list(key)):
+            raise FieldsError(f"{key} are not chances")
+        return values
 
     def _list(self, key: str) -> list[object]:
         value = self._parsed[key]

@@ -2,28 +2,30 @@
 
 The gate file is sealed to the gate key and authenticated outside (sealing). It holds ids, never names: people who were named, or tied
 through a name, stand in `excluded`. Facts are only added, and only strike people from the drawn order; there is never a second draw.
-Final JSON form: keys of `_KEYS`, in that order, after "v":1 and "kind":"gate".
+Final JSON form: keys of `_KEYS`, in that order, after "v":1 and "kind":"gate"; in "order" the handlers, then the leads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from routing.exclusion import OF_THE_MOMENT, exclusions, ground_of, judge
 from routing.fields import Fields, FieldsError, moment_text, read, write
+from routing.lots import Lot, chances_read, chances_written, lots_of
 from routing.people import Assignment, Atlas, Code, Flag, Person, RegionKind, Role, Roster, TipFacts
 from triage.tip import AgencyKind, Child
 
 KIND = "gate"
+LARGEST = 1 << 25
+"""Bytes. It names everybody of the roster, with some 60 bytes for each who could be drawn: room for half a million."""
 _KEYS = (
     "case", "epoch", "recipient", "sealed_at", "received", "sla", "agencies", "kinds", "regions", "place_known", "child",
     "could_involve_child", "asks_help", "excluded", "order", "pool", "chances", "flags", "consent",
 )  # fmt: skip
 _SEAT_KEYS = ("person", "role", "rank", "card")
-_CHANCE_KEYS = ("person", "chance")
 
 
 class GateError(ValueError):
@@ -46,7 +48,7 @@ class Consent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A place in the drawn order. `rank` counts from 1; `card` = fingerprint of the card that was drawn."""
+    """A place in the drawn order of a role. `rank` counts from 1; `card` = fingerprint of the card that was drawn."""
 
     person: str
     role: Role
@@ -57,7 +59,10 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class GateFile:
     """`recipient`: the case's public key. `excluded`: whom a fact of the tip excludes; who is
-    merely inactive or unvetted is judged anew each time. Tuples of ids are sorted."""
+    merely inactive or unvetted is judged anew each time. Tuples of ids are sorted.
+
+    `order`: handlers, who read in turn. `lead_order`: leads, who hold key files under the outer lock and read nothing until they are asked
+    for. `lots`: of everybody in `chances`; empty where the order was not drawn for this case, and in gate files of before."""
 
     case: str
     epoch: int
@@ -78,14 +83,29 @@ class GateFile:
     chances: Mapping[str, float]
     flags: tuple[Flag, ...]
     consent: Consent = Consent.UNKNOWN
+    lead_order: tuple[Seat, ...] = ()
+    lots: Mapping[str, Lot] = field(default_factory=dict)
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Everybody for whom a key file is sealed: handlers, then leads; also those struck since."""
+        return (*self.order, *self.lead_order)
 
     def standing(self) -> tuple[Seat, ...]:
-        """The drawn order without those struck since. Empty = exhausted: hold."""
-        return tuple(seat for seat in self.order if seat.person not in self.excluded)
+        """The drawn order of handlers without those struck since. Empty = exhausted: hold, whoever leads."""
+        return self._left(self.order)
+
+    def leads(self) -> tuple[Seat, ...]:
+        """The leads without those struck since."""
+        return self._left(self.lead_order)
+
+    def _left(self, seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
+        return tuple(seat for seat in seats if seat.person not in self.excluded)
 
 
 class Refusal(StrEnum):
     NOT_IN_ORDER = "not_in_order"
+    NOT_ASKED = "not_asked"
     STRUCK = "struck"
     NO_TRUSTEE = "no_trustee"
 
@@ -106,11 +126,13 @@ class Refused:
 
 
 def draw_up(
-    case: str, epoch: int, recipient: str, sealed_at: datetime, tip: TipFacts, drawn: Assignment, cards: Mapping[str, str]
+    case: str, epoch: int, recipient: str, sealed_at: datetime, tip: TipFacts, drawn: Assignment, cards: Mapping[str, str], roster: Roster
 ) -> GateFile:
-    """The gate of a case at its sealing. `cards`: fingerprint of each drawn person's card. Raises GateError for an assignment on hold."""
-    if drawn.hold is not None or not all(person in cards for person in drawn.order):
+    """The gate of a case at its sealing. `cards`: fingerprint of each drawn person's card; `roster`: what was drawn from. Raises GateError
+    for an assignment on hold."""
+    if drawn.hold is not None or not all(person in cards for person in (*drawn.order, *drawn.leads)):
         raise GateError("nobody is drawn for this case, or a drawn person's card is missing")
+    chances = dict(sorted(drawn.chances.items()))
     return GateFile(
         case=case,
         epoch=epoch,
@@ -126,20 +148,28 @@ def draw_up(
         could_involve_child=tip.could_involve_child,
         asks_help=tip.asks_help,
         excluded=tuple(sorted(person for person, codes in drawn.reasons.items() if not OF_THE_MOMENT.issuperset(codes))),
-        order=tuple(Seat(person, Role.HANDLER, rank, cards[person]) for rank, person in enumerate(drawn.order, start=1)),
+        order=_seats(drawn.order, Role.HANDLER, cards),
         pool=drawn.pool,
-        chances=dict(sorted(drawn.chances.items())),
+        chances=chances,
         flags=tuple(sorted(drawn.flags)),
+        lead_order=_seats(drawn.leads, Role.LEAD, cards),
+        lots={} if Flag.LINKED in drawn.flags else lots_of(chances, roster, urgent=tip.urgent),
     )
+
+
+def _seats(people: Iterable[str], role: Role, cards: Mapping[str, str]) -> tuple[Seat, ...]:
+    return tuple(Seat(person, role, rank, cards[person]) for rank, person in enumerate(people, start=1))
 
 
 def may_read(gate: GateFile, person: Person, card_fingerprint: str, now: datetime, atlas: Atlas) -> Granted | Refused:
     """Judges the card as it is now: a card changed since the draw must pass all that the first one passed, and one signed after the tip
-    never does (E1)."""
-    seat = next((seat for seat in gate.order if seat.person == person.id), None)
+    never does (E1). A lead never passes yet: he needs the source's consent and a handler who asks for an operation, and no act does."""
+    seat = next((seat for seat in gate.seats if seat.person == person.id), None)
     if seat is None:
         return Refused(Refusal.NOT_IN_ORDER)
-    return _barred(gate, person, now, atlas) or Granted(seat, card_fingerprint == seat.card)
+    if barred := _barred(gate, person, now, atlas):
+        return barred
+    return Refused(Refusal.NOT_ASKED) if seat.role is Role.LEAD else Granted(seat, card_fingerprint == seat.card)
 
 
 def may_approve(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:
@@ -175,14 +205,16 @@ def _barred(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refu
 
 
 def append_seat(gate: GateFile, person: str, card: str) -> GateFile:
-    """The gate with one more reader behind a drawn order that is exhausted, all of whom are out for the life of the case. `card`: the
-    fingerprint of his card."""
+    """The gate with one more reader behind a drawn order that is exhausted, all of whom are out for the life of the case; its leads are
+    not. `card`: the fingerprint of his card. Raises GateError for a lead of this case: there is one key file of an epoch for a person."""
+    if any(lead.person == person for lead in gate.lead_order):
+        raise GateError("a lead of the case cannot be its reader")
     seat = Seat(person, Role.HANDLER, len(gate.order) + 1, card)
     return replace(without(gate, [seat.person for seat in gate.order]), order=(*gate.order, seat))
 
 
 def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> tuple[GateFile, tuple[str, ...]]:
-    """The gate with a later message's facts on top, and the ids newly struck from its order, in order.
+    """The gate with a later message's facts on top, and the ids newly struck from it, handlers in order and then leads.
 
     `tip` may hold all messages' facts or only the new ones. A place that becomes known lifts nothing; one of another region adds ties.
     Somebody who is merely inactive or unvetted today is not struck: `may_read` refuses him while it lasts. Nor does a fact strike whose
@@ -193,7 +225,7 @@ def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> t
     seen = _seen(facts, roster.atlas)
     passing = OF_THE_MOMENT | {Code.E4} if _place_is_lost(facts, seen, roster.atlas) else OF_THE_MOMENT
     out = {person for person, codes in exclusions(roster, seen, now).items() if not passing.issuperset(codes)}
-    struck = tuple(seat.person for seat in gate.standing() if seat.person in out)
+    struck = tuple(seat.person for seat in (*gate.standing(), *gate.leads()) if seat.person in out)
     grown = replace(
         gate,
         sla=Sla.URGENT if facts.urgent else Sla.NORMAL,
@@ -284,13 +316,15 @@ def _written(gate: GateFile) -> bytes:
     fields: dict[str, object] = {key: getattr(gate, key) for key in _KEYS}
     fields["sealed_at"] = moment_text(gate.sealed_at)
     fields["received"] = moment_text(gate.received)
-    fields["order"] = [{key: getattr(seat, key) for key in _SEAT_KEYS} for seat in gate.order]
-    fields["chances"] = [{"person": person, "chance": float(chance)} for person, chance in gate.chances.items()]
+    fields["order"] = [{key: getattr(seat, key) for key in _SEAT_KEYS} for seat in gate.seats]
+    fields["chances"] = chances_written(gate.chances, gate.lots)
     return write(KIND, fields)
 
 
 def _read(data: bytes) -> GateFile:
-    fields = read(data, KIND, _KEYS)
+    fields = read(data, KIND, _KEYS, LARGEST)
+    seats = tuple(_seat(item) for item in fields.each("order", _SEAT_KEYS))
+    chances, lots = chances_read(fields)
     return GateFile(
         case=fields.id("case"),
         epoch=fields.whole("epoch", 0),
@@ -306,11 +340,13 @@ def _read(data: bytes) -> GateFile:
         could_involve_child=fields.flag("could_involve_child"),
         asks_help=fields.flag("asks_help"),
         excluded=fields.ids("excluded"),
-        order=tuple(_seat(item) for item in fields.each("order", _SEAT_KEYS)),
+        order=tuple(seat for seat in seats if seat.role is not Role.LEAD),
         pool=fields.whole("pool", 0),
-        chances={item.id("person"): item.chance("chance") for item in fields.each("chances", _CHANCE_KEYS)},
+        chances=chances,
         flags=fields.some_of("flags", Flag),
         consent=fields.one_of("consent", Consent),
+        lead_order=tuple(seat for seat in seats if seat.role is Role.LEAD),
+        lots=lots,
     )
 
 

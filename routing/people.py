@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from triage.tip import AgencyKind, Child
+
+if TYPE_CHECKING:
+    from routing.index import Index
 
 
 class RegionKind(StrEnum):
@@ -36,7 +41,8 @@ class House(StrEnum):
 
 
 class Role(StrEnum):
-    """Handler: the caseworker who reads. Lead: enforcement, drawn later (a later issue). Trustee: holds shares of case keys, reads none."""
+    """Handler: the caseworker who reads. Lead: enforcement, drawn with him, who reads nothing until he is asked for. Trustee: holds shares
+    of case keys, reads none."""
 
     HANDLER = "handler"
     LEAD = "lead"
@@ -203,10 +209,24 @@ class Roster:
     people: tuple[Person, ...]
     atlas: Atlas
     founding: frozenset[str] = frozenset()
+    kept: list[Index] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Its index, once it has been asked for (routing/index.py)."""
 
     def __post_init__(self) -> None:
         if len({person.id for person in self.people}) != len(self.people):
             raise RosterError("two people of the roster have the same id")
+
+    def changed(self, *people: Person) -> Roster:
+        """With these people added, or in the place of those with their ids; in the order of ids. Where an index is there, it is handed on,
+        and only what changed is looked at."""
+        if not self.kept:
+            new = {person.id: person for person in (*self.people, *people)}
+            return replace(self, people=tuple(new[name] for name in sorted(new)))
+        index = self.kept[0].changed(people)
+        after = copy(self)  # without the look through all ids: an index has each once
+        object.__setattr__(after, "people", index.people)
+        object.__setattr__(after, "kept", [index])
+        return after
 
 
 class Code(StrEnum):
@@ -262,6 +282,7 @@ class Flag(StrEnum):
     OTHER_LANGUAGE = "other_language"
     TWO_VETTERS_REVIEW = "two_vetters_review"
     LINKED = "linked"
+    FEW_LEADS = "few_leads"
 
 
 class Hold(StrEnum):

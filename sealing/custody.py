@@ -23,6 +23,7 @@ class EntryKind(StrEnum):
     `card`: `sha256` = the new card, `card` = the card it takes the place of, or itself; `case` = the worker's tag of the person
     (`WorkerKeys.person_tag`). `suspend`, `revoke`, `lift`: of the card in `card`; a vetter's counts from the worker's `announce` on, whose
     `sha256` is the statement's leaf hash. `announce` also of a card with fewer ties than `card`: `sha256` = that card.
+    `release`: a vetter lets the held tip in `case` go out; `sha256` = `statements.matter` of case and hold. Announced like the others.
     `epoch`: `sha256` = of the recipient's text; `card` is the same once that key is destroyed, else empty.
     """
 
@@ -50,10 +51,12 @@ class EntryKind(StrEnum):
     PUSH = "push"
     LAPSE = "lapse"
     TOLD = "told"
+    RELEASE = "release"
     PURGE = "purge"
     EPOCH = "epoch"
     VETTERS = "vetters"
     ANNOUNCE = "announce"
+    EXPLAIN = "explain"  # the worker: somebody was shown how this case was drawn
 
 
 ACTED = frozenset(
@@ -72,6 +75,7 @@ ACTED = frozenset(
         EntryKind.DUTY,
         EntryKind.PUSH,
         EntryKind.TOLD,
+        EntryKind.RELEASE,
     }
 )
 """What people sign themselves, each kind for the use of its name."""

@@ -138,8 +138,12 @@ class WorkerKeys:
     def index_tag(self, channel: str, address: str) -> str:
         """HMAC(index pepper, argon2id(address)): 19 MiB, t 2, p 1 (OWASP's smallest), salt from the pepper. Hex. About 30 ms."""
         salt = hashlib.sha256(b"tipline index salt" + self.index_pepper).digest()[:16]
-        slow = hash_secret_raw(f"{channel}\0{address}".encode(), salt, 2, 19 * 1024, 1, 32, Type.ID)
-        return _mac(self.index_pepper, slow)
+        return _mac(self.index_pepper, _slow(f"{channel}\0{address}", salt))
+
+    def link_tag(self, identifier: str) -> str:
+        """HMAC(row key, argon2id(identifier of a matter)), as slow as `index_tag`: who has the keys cannot try all phones of a country."""
+        salt = hashlib.sha256(b"tipline link salt" + self.row_key).digest()[:16]
+        return _mac(self.row_key, b"link\0" + _slow(identifier, salt))
 
     def sending_id(self, cause: str) -> str:
         """One cause, one sending."""
@@ -309,6 +313,10 @@ def _held(folder: Path, given: Path | None, name: str) -> str:
     if (folder / name).exists():
         raise KeyringError(f"{name} lies among the credentials and in the secrets folder: keep one")
     return read(given / name, given=True)
+
+
+def _slow(text: str, salt: bytes) -> bytes:
+    return hash_secret_raw(text.encode("utf-8", "surrogatepass"), salt, 2, 19 * 1024, 1, 32, Type.ID)
 
 
 def _mac(key: bytes, message: bytes) -> str:

@@ -37,6 +37,7 @@ class Use(StrEnum):
     PUSH = "push"
     RECOVERY = "recovery"
     TOLD = "told"
+    RELEASE = "release"
 
 
 class KeyFormatError(ValueError):

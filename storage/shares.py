@@ -51,6 +51,9 @@ class SharePart(TxPart):
     async def outcome(self, id: str) -> OutcomeRow | None:
         return await self._transaction.one(tables.outcome, OutcomeRow, tables.outcome.c.id == id)
 
+    async def drop_outcome(self, id: str) -> None:
+        await self._transaction.run(delete(tables.outcome).where(tables.outcome.c.id == id))
+
     async def save_push(self, row: PushRow) -> None:
         insert = self._transaction.insert(tables.push).values(values_of(row))
         changed = {"epoch": row.epoch, "sealed": row.sealed}

@@ -79,6 +79,13 @@ class SqlStore:
                 await add_tasks(transaction, TaskKind.SEAL, ids, due, TaskIds().take(due, len(ids)))
         return len(ids)
 
+    async def held(self) -> list[tuple[str, bool]]:
+        """(case id, whether it is urgent) of every tip that is held."""
+        column = tables.case.c
+        held = select(column.id, column.urgent).where(column.state == CaseState.HELD).order_by(column.id)
+        async with self._database.begin(reading=True) as transaction:
+            return [(row[0], row[1]) for row in await transaction.run(held)]
+
     async def case_ids(self) -> list[str]:
         """Random ids of all cases, in no order that says anything."""
         async with self._database.begin(reading=True) as transaction:

@@ -74,7 +74,8 @@ class Transaction:
             raise down(fault) from None
 
     async def changed(self, statement: Executable) -> bool:
-        """Whether the guarded UPDATE, DELETE or INSERT touched a row."""
+        """Whether the guarded UPDATE or DELETE touched a row. An INSERT that may find its key taken is `add`'s: PostgreSQL's driver does
+        not count those."""
         return (await self.run(statement)).rowcount > 0
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:

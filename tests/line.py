@@ -31,6 +31,7 @@ from bot.wiring import SystemEntropy, reading_plan
 from bot.workshop import Handler, Parts, workshop
 from handlers.enrolment import Put
 from handlers.intake import Acceptor
+from handlers.lessons import Memory
 from handlers.notices import NOTICE
 from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
@@ -130,6 +131,7 @@ class TestLine:
     talk: Talk
     floods: list[int]
     watching: Watching
+    memory: Memory
 
     async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
         """Accepted and conversed; nothing else that is due later happens."""
@@ -396,7 +398,7 @@ async def practice_line(
     try:
         yield TestLine(
             home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), dict(made.handlers),
-            outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods, made.watching,
+            outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods, made.watching, made.memory,
         )  # fmt: skip
     finally:
         await database.close()

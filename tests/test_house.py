@@ -19,6 +19,7 @@ MAY_REVEAL = {
     "bot/demo.py": "the practice token, into the address that is shown",
     "bot/doctor_channels.py": "tokens, to ask Telegram, Twilio and the gateway with them",
     "bot/doctor_line.py": "the database's URL, to open it",
+    "bot/explaining_shown.py": "the database's URL, to open it",
     "bot/handover.py": "settings for a child, over its pipe",
     "bot/keys.py": "the database's URL, to open it",
     "bot/mail.py": "a letter, to the vetter whose key opened it; the database's URL",

@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from triage import entities, mentions, officials
+from triage.accounts import accounts
+from triage.identifiers import identifiers, numbered_vessels, plates, ship_words
 from triage.kinds import COULD_INVOLVE_CHILD, child, child_reasons, kinds
 from triage.lexicon import Found, Lexicon
 from triage.names import RosterNames
 from triage.places import Gazetteer
+from triage.plain import Plain, plain
 from triage.study import Study, study
 from triage.tip import Asked, Assessment, Child, Entity, EntityType, Kind, Of, Reason, Urgency
+from triage.vessels import named_vessels
 
 __all__ = ["assess"]
 
@@ -66,6 +70,8 @@ def assess(
     urgency = _urgency(original, codes, found_kinds, about_self=about_self, nothing=greeting or not _speaks(original))
     places = [p for s, o in zip(studies, offices, strict=True) for p in mentions.places(s, o)]
     names = [n for s, o in zip(studies, offices, strict=True) for n in mentions.names(s, o)]
+    letters = plain(original.text)
+    found = _entities(original, letters, regions, offices[0])
     return Assessment(
         urgency=urgency,
         kinds=tuple(found_kinds),
@@ -76,7 +82,7 @@ def assess(
         ),
         places=tuple(places),
         names=tuple(names),
-        entities=_entities(original, regions, offices[0]),
+        entities=found,
         reasons=tuple(r for s, o in zip(studies, offices, strict=True) for r in _reasons(s, o)),
         about_self=about_self,
         vessel=any(code.startswith("vessel") for code in codes),
@@ -90,6 +96,7 @@ def assess(
         agencies=tuple(sorted({agency for s in studies for _, ids in s.agencies.values() for agency in ids})),
         all_ngos=any(_all_ngos(s) for s in studies),
         wish="wish.secret" in codes,
+        identifiers=identifiers(letters, found),
     )
 
 
@@ -167,8 +174,11 @@ def _is_spam(study: Study, codes: set[str]) -> bool:
     return not tip and study.asked is None and bool(_LINK.search(study.text)) and not _MAP_LINK.search(study.text)
 
 
-def _entities(study: Study, regions: Sequence[str], offices: Sequence[officials.Office]) -> tuple[Entity, ...]:
-    found = [*entities.phones(study.text, regions), *entities.age_entities(study)]
+def _entities(study: Study, letters: Plain, regions: Sequence[str], offices: Sequence[officials.Office]) -> tuple[Entity, ...]:
+    held = accounts(letters)
+    found = [p for p in entities.phones(letters, regions) if all(p.end <= a.start or a.end <= p.start for a in held)]
+    found += [*held, *entities.age_entities(study)]
+    found += [*plates(letters), *numbered_vessels(letters), *named_vessels(study, ship_words(letters))]
     found += [Entity(EntityType.PLACE, p.text, p.start, p.end) for p in mentions.places(study, offices)]
     found += [Entity(EntityType.NAME, n.text, n.start, n.end) for n in mentions.names(study, offices)]
     return tuple(sorted(found, key=lambda e: (e.start, e.end, e.type)))

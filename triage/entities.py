@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import phonenumbers
 
+from triage.plain import Plain
 from triage.study import Study
 from triage.tip import Asked, Entity, EntityType
 
-_PHONE = re.compile(r"(?<![\w.,$€£])\+?\(?\d(?:[ .\-/()\u00a0\u2010-\u2013]{0,2}\d){6,14}(?![\w])")
+_PHONE = re.compile(r"(?<![\w.,$€£])\+?\(?\d(?:[ .*_\-/()\u2010-\u2013]{0,2}\d){6,14}(?![\w])")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 _OTHER_NUMBER = re.compile(
     r"(?:imo|mmsi|usd|eur|lat|lon|id|dni|pasaporte|passport|\$|€|s/\.?)[ :#.]*(?:no|nr|n°|number|numero)?[ :#.]*$", re.IGNORECASE
@@ -21,14 +22,14 @@ OLDEST = 110
 ADULT = 18
 
 
-def phones(text: str, regions: Sequence[str]) -> Iterator[Entity]:
+def phones(plain: Plain, regions: Sequence[str]) -> Iterator[Entity]:
     """E.164 when it is a valid number (of one of the regions, ISO 3166 codes, when it has no +), else its bare digits."""
-    for n, match in enumerate(_PHONE.finditer(text)):
+    for n, match in enumerate(_PHONE.finditer(plain.text)):
         if n == _MOST_PHONES:
             return
-        before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+        before = plain.text[max(0, match.start() - _LOOK_BACK) : match.start()]
         if not _DATE.fullmatch(match.group()) and not _OTHER_NUMBER.search(before):
-            yield Entity(EntityType.PHONE, _normal(match.group(), regions), match.start(), match.end())
+            yield Entity(EntityType.PHONE, _normal(match.group(), regions), *plain.span(match.start(), match.end()))
 
 
 def _normal(written: str, regions: Sequence[str]) -> str:

@@ -96,6 +96,9 @@ class EntityType(StrEnum):
     PHONE = "phone"
     AGE = "age"
     NAME = "name"
+    PLATE = "plate"
+    VESSEL = "vessel"
+    ACCOUNT = "account"
 
 
 class Form(StrEnum):
@@ -192,7 +195,8 @@ class NameMention:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Found in the original only. `value` is normalised (E.164 for phones, digits for ages)."""
+    """Found in the original only. `value` is normalised: E.164 for phones, digits for ages, ABC123 for plates; `name:`, `imo:`, `mmsi:` or
+    `reg:` of vessels; of accounts the network and the handle, `handle:` without a network, `email:` or `iban:`."""
 
     type: EntityType
     value: str
@@ -226,3 +230,5 @@ class Assessment:
     """The answer to who must not hear of it, or a wish, speaks of "the NGO" without saying which."""
     wish: bool = False
     """The text says who must not hear of it ("police must not know")."""
+    identifiers: tuple[str, ...] = ()
+    """What makes two tips one matter (triage/identifiers.py): one way to write each phone, plate, vessel and account. Sorted."""

@@ -4,7 +4,8 @@ import { button, el, show } from "./dom.js";
 import { failureWords, refusedWords } from "./words.js";
 
 // A place for buttons, and in their stead for the question that one of them asks. `buttons` = [[label, question maker, class], …]; a
-// maker gives {title, lines, content, yes, sure}: `sure(tell)` is called for "yes", one at a time, and gives the next question, if any.
+// maker gives {title, lines, content, yes, sure}: `sure(tell)` is called for "yes", one at a time, and gives the next question, if any; one
+// without "yes" only tells something.
 export function place(...buttons) {
   const node = el("div", { class: "choices" });
   const rest = () => show(node, buttons.map(([label, make, style]) => button(label, () => ask(make()), style)));
@@ -24,7 +25,7 @@ function question({ title, lines = [], content = null, yes, sure }, rest, ask) {
     result.textContent = line;
   };
   content?.addEventListener("input", () => tell(""));
-  const choices = [button(yes, () => once(), "main"), button("No, go back", rest)];
+  const choices = yes ? [button(yes, () => once(), "main"), button("No, go back", rest)] : [button("Go on", rest)];
   const once = async () => {
     for (const each of choices) each.disabled = true;
     const next = await sure(tell);

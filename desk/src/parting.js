@@ -4,6 +4,7 @@ import { randomId } from "./bytes.js";
 import { el } from "./dom.js";
 import { addressed } from "./mine.js";
 import { actOnCase, closeAct, tieAct } from "./statements.js";
+import { toldSomebody } from "./told.js";
 import { ENDINGS, endingWords } from "./words.js";
 
 // `view` = {session, row, failed, left(line): the case is over for this reader, found: the open case or null, refresh(): where it is open}.
@@ -27,7 +28,8 @@ export const knowsSomeone = (view) =>
 // Below an open case. Somebody else's closing is agreed to or not, and not closed once more.
 export function caseParting(view) {
   const up = ["Give this case up", () => givingUp(view, "Give this case up?", "It goes to the next reader. You will read nothing further of it.", "Give it up")];
-  return view.row.closing ? place(up) : place(up, ["Close this case", () => choosingEnding(view)]);
+  const told = toldSomebody(view);
+  return view.row.closing ? place(up, told) : place(up, told, ["Close this case", () => choosingEnding(view)]);
 }
 
 function givingUp(view, title, line, yes) {

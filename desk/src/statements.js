@@ -20,6 +20,12 @@ export async function closeAct(key, stub, to, id, nowMs, { ending, contact }) {
   return signed(key, { id, kind: "close", caseId: stub.case, content, to, nowMs });
 }
 
+// Whom he told by word of mouth: `agency`, an id of the line's file, or `house`, a kind of office; the other is empty. `day`: since 1970.
+export async function toldAct(key, stub, to, id, nowMs, { agency, house, day }) {
+  const content = await seal(paddedJson({ v: 1, kind: "told", case: stub.case, agency, house, day }), to.gate);
+  return signed(key, { id, kind: "told", caseId: stub.case, content, to, nowMs });
+}
+
 // "I am being pressured": he suspends his own card.
 export const pressuredAct = (key, to, id, nowMs) => signed(key, { id, kind: "pressured", as: "suspend", sha256: to.card, to, nowMs });
 

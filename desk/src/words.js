@@ -100,6 +100,21 @@ const ENDING = {
   unfounded: "It is not true",
 };
 
+const OFFICE = {
+  police: "the police",
+  immigration: "an immigration office",
+  border_guard: "the border or coast guard",
+  military: "the military",
+  local_government: "a town hall or local office",
+  judiciary: "a court or a prosecutor's office",
+  labour_inspection: "the labour inspection",
+  port_authority: "a port office",
+  embassy: "an embassy",
+  other: "another public office",
+  ngo: "an aid organisation",
+  foreign_liaison: "an office of another country",
+};
+
 const CHILD = { yes: "A child is involved", no: "No child, as far as the words say", unknown: "Not known whether a child is involved" };
 
 const REFUSED = {
@@ -112,6 +127,7 @@ const REFUSED = {
   bad_signature: "This key is not the one on your key card. Ask your operator.",
   unreadable: "The line could not read the request. Lock, log in and try again.",
   too_long: "It is too long. Say it in fewer words.",
+  too_many: "The line has noted so much of this kind for this case that it takes no more.",
   no_notices: "This line sends no notices.",
 };
 
@@ -132,6 +148,7 @@ export const endingWords = (code) => ENDING[code] ?? plain(code);
 export const urgencyWords = (code) => URGENCY[code] ?? plain(code);
 export const kindWords = (code) => KIND[code] ?? plain(code);
 export const agencyWords = plain;
+export const officeWords = (code) => OFFICE[code] ?? plain(code);
 export const childWords = (code) => CHILD[code] ?? plain(code);
 export const askedWords = (code) => ASKED[code] ?? plain(code);
 export const formWords = (code) => FORM[code] ?? plain(code);

@@ -25,8 +25,9 @@ from bot.settings import DiskFiles, Mode, Settings, load_settings
 from handlers.enrolment import News
 from handlers.leaving import Matter
 from handlers.ports import Trouble
+from handlers.releases import Freed
 from routing.cards import card_bytes
-from routing.people import Card, Role
+from routing.people import Card, Hold, Role
 from sealing import age, custody, signing
 from sealing.card import SignedCard, parse_signed_card
 from sealing.custody import EntryKind
@@ -406,7 +407,7 @@ def test_letters_are_carried_to_a_vetter_s_own_device(office: Office) -> None:
 
 def test_every_letter_of_ours_is_said_in_words() -> None:
     letters = (Trouble.ORDER_EXHAUSTED, Trouble.SILENT, Trouble.UNCONCURRED, Trouble.DISAGREED, Trouble.TWO_VETTERS_REVIEW)
-    codes = {*News, *Matter, *letters}
+    codes = {*News, *Matter, *Hold, *Freed, *letters}
     assert set(mail.WORDS) == {code.value for code in codes}
     unknown = LetterRow("0" * 32, "", 0, age.seal(letter(Letter("new_code", "", "", Sensitive(""))), age.generate()[1]))
     assert "does not open" in mail.opened([unknown], age.generate()[0])[0]

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tests.desk.tips import Reader
 
 Act = dict[str, str]
+OFFICES = {
+    "agencies": [["police-penalta", "Policía de Peñalta", "police", "Peñalta"], ["ngo-faro", "Casa Faro", "ngo", "Costa Serena"]],
+    "houses": ["police", "judiciary", "ngo"],
+}
+"""What the worker tells of the line's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ def judge(line: FakeLine, reader: Reader, act: Act) -> Verdict:
         known = {"card": reader.card_fingerprint, "own": reader.card.decode(), "line": line.verify_key, "notices": notices}
         known["duty"] = line.duty.get(reader.key.person, "")
         return Verdict("done", more=known)
+    if act["kind"] == "agencies":
+        return refused(line.refuse) if line.refuse else Verdict("done", more={name: json.dumps(value) for name, value in OFFICES.items()})
     if act["kind"] == "answer":
         return _answer(line, reader, act)
     body, content = plaintexts.read_act(line.unseal_act(base64.b64decode(act["sealed"])))

@@ -58,6 +58,8 @@ async def fill(database: Database, keys: WorkerKeys) -> Written:
             (t.share, row("share", t.share, Purpose.RELEASE, "s" * 32, id="s" * 32, case_id=CASE, epoch=1, person_id="t",
                           state=ShareState.LOCKED)),
             (t.outcome, row("outcome", t.outcome, Purpose.GATE, "o" * 32, id="o" * 32)),
+            (t.lesson, row("lesson", t.lesson, Purpose.GATE, "l" * 64, id="l" * 64)),
+            (t.link, row("link", t.link, Purpose.GATE, "l" * 64, tag="l" * 64, day=1)),
             (t.act, row("act", t.act, Purpose.GATE, "a" * 32, id="a" * 32, kind="open", **who)),
             (t.act, row("answer", t.act, Purpose.DELIVERY, "b" * 32, id="b" * 32, kind="answer", **who)),
             (t.sending, row("sending", t.sending, Purpose.DELIVERY, "e" * 64, id="e" * 64, case_id=CASE,

@@ -18,7 +18,7 @@ from sealing.card import SignedCard
 from sealing.case import sha256
 from sealing.custody import ACTOR_USE, Entry, EntryKind
 from sealing.rows import GrantRow, GrantState, Purpose, TaskKind
-from sealing.said import Ending, Outcome, Push, Tie, outcome, push, tie
+from sealing.said import Ending, Outcome, Push, Tie, Told, outcome, push, tie, told
 from sealing.signing import Use
 from storage import tables
 from tests.line import TestLine, fresh_line, world_cards
@@ -35,14 +35,15 @@ WATCHED = (
     tables.person,
     tables.push,
     tables.outcome,
+    tables.lesson,
     tables.letter,
 )
 WEEK = b'{"v":1,"kind":"duty","zone":"UTC","mon":["08:00-17:00"],"tue":[],"wed":[],"thu":[],"fri":[],"sat":[],"sun":[]}'
 ENTRY = {"pressured": EntryKind.SUSPEND}
 FEW = frozenset(sorted(world_cards()[0])[::4])
 """Of the practice world, for speed."""
-UNSIGNED = {"me"}
-"""Tells a person about himself, sealed to him; nothing is signed, nothing is written."""
+UNSIGNED = {"me", "agencies"}
+"""Tells a person about himself, or of the line's own file, sealed to him; nothing is signed, nothing is written."""
 
 
 def kinds(line: TestLine) -> frozenset[str]:
@@ -54,19 +55,15 @@ def kinds(line: TestLine) -> frozenset[str]:
 
 def said(kind: str, person: str, case: str) -> bytes | None:
     """What stands behind the entry, as it would have to be."""
-    match kind:
-        case "tie":
-            return tie(Tie(person, Sensitive("My cousin works there.")))
-        case "close":
-            return outcome(Outcome(case, Ending.UNFOUNDED))
-        case "duty":
-            return WEEK
-        case "push":
-            return push(Push(person, "sms", Sensitive("")))
-        case "reseal":
-            return b"{}"
-        case _:
-            return None
+    behind = {
+        "tie": tie(Tie(person, Sensitive("My cousin works there."))),
+        "close": outcome(Outcome(case, Ending.UNFOUNDED)),
+        "told": told(Told(case, "", "police", 20_000)),
+        "duty": WEEK,
+        "push": push(Push(person, "sms", Sensitive(""))),
+        "reseal": b"{}",
+    }
+    return behind.get(kind)
 
 
 async def does(
@@ -139,11 +136,11 @@ async def test_what_the_line_tells_of_somebody_is_told_to_him_alone(tmp_path: Pa
     async with fresh_line(tmp_path, people=FEW) as line:
         ana, bela = sorted(line.cards)[:2]
         before = await everything(line)
-        told = {person: await line.act(person, "", "me", bytes(64), b"") for person in (ana, bela)}
-        for person, answered in told.items():
+        heard = {person: await line.act(person, "", "me", bytes(64), b"") for person in (ana, bela)}
+        for person, answered in heard.items():
             assert answered["own"] == card_bytes(line.cards[person]).decode()
             assert answered["card"] == SignedCard(card_bytes(line.cards[person])).fingerprint()
-        assert told[ana]["line"] == told[bela]["line"] == signing.public_of(line.keys.custody_seed)
+        assert heard[ana]["line"] == heard[bela]["line"] == signing.public_of(line.keys.custody_seed)
         refused = await line.act(ana, "ab" * 16, "me", bytes(64), b"")
         assert (refused["result"], "own" in refused) == ("refused", False)
         assert await everything(line) == before

@@ -269,6 +269,36 @@ def test_whoever_is_taken_out_is_shown_nothing_more() -> None:
     assert {GrantState[name] for name in named} <= OUT
 
 
+REACHES_LEADS = {
+    "pipeline._first": "seals to them",
+    "renewal.renew": "seals to them anew",
+    "rescue._draw": "strikes one",
+    "rescue._drawn": "keeps away from them and their houses",
+    "offers._whose": "knows theirs, to leave them alone",
+    "links.later": "the order of all tips of one matter",
+    "openings._cards": "whose signature it could be",
+}
+"""What in handlers and desk names a gate file's leads, or all of its seats. Whoever offers, opens or lists goes by the handlers alone."""
+LEADS = frozenset({"seats", "lead_order", "leads"})
+
+
+def reaches_leads(node: ast.AST) -> bool:
+    """`leads` is a gate file's only where it is called: a draw has an attribute of that name."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "leads"
+    return isinstance(node, ast.Attribute) and node.attr in LEADS - {"leads"}
+
+
+def test_nobody_new_reaches_for_the_leads_of_a_case() -> None:
+    found: set[str] = set()
+    for module, text in sources().items():
+        if any(name in text for name in LEADS):
+            functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+            reaching = [one for one in functions if any(map(reaches_leads, ast.walk(one)))]
+            found |= {f"{module.removeprefix('handlers.')}.{one.name}" for one in reaching}
+    assert found == set(REACHES_LEADS)
+
+
 def test_storage_shows_a_grant_to_a_person_in_one_statement_alone() -> None:
     """Where a state is written as it is, not handed in by a caller: in a mapping of columns."""
     written: set[str] = set()

@@ -1,17 +1,24 @@
-"""Caps, weights and soft criteria: newcomers, founders, vetter pairs, load, capacity, duty, language."""
+"""Caps, weights and soft criteria: newcomers, founders, vetter pairs, load, exposure, capacity, duty, language."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
 
-from routing.draw import is_founder, load_weight
-from routing.people import Flag, Person, Roster
+from routing.draw import choose, load_weights, weight_of
+from routing.index import index_of
+from routing.learning import Beliefs
+from routing.limits import capped, founders
+from routing.people import Flag, Person, Role, Roster, TipFacts
+from routing.policy import DEFAULT
 from tests.routing.test_draw import URGENT, coins, draw
-from tests.routing.world import FAR, NOW, line, person, roster
+from tests.routing.world import BELIEFS, COINS, FAR, NOW, TIPS, line, person, roster, rosters
 
 # --- probation, founders, pairs ---
 
@@ -36,12 +43,18 @@ def test_a_renewed_card_of_somebody_long_enrolled_is_no_newcomers() -> None:
     assert draw(Roster((*others, known), atlas)).chances["old"] > 0.1
 
 
-def test_a_founder_is_one_whom_all_founding_vetters_signed() -> None:
-    everybody = replace(roster(person()), founding=frozenset({"vetter-a", "vetter-c"}))
-    assert not is_founder(person(), everybody)
-    assert is_founder(person(vetters=("vetter-a", "vetter-b", "vetter-c")), everybody)
-    assert is_founder(person(), roster())
-    assert not is_founder(person(founder=False), roster())
+@pytest.mark.parametrize(
+    ("one", "founding", "is_founder"),
+    [
+        (person(), {"vetter-a", "vetter-c"}, False),
+        (person(vetters=("vetter-a", "vetter-b", "vetter-c")), {"vetter-a", "vetter-c"}, True),
+        (person(), {"nobody"}, False),
+        (person(), set(), True),
+        (person(founder=False), set(), False),
+    ],
+)
+def test_a_founder_is_one_whom_all_founding_vetters_signed(one: Person, founding: set[str], is_founder: bool) -> None:
+    assert founders(index_of(roster(one)), frozenset(founding)).tolist() == [is_founder]
 
 
 @pytest.mark.claim("T8")
@@ -62,17 +75,51 @@ def test_a_line_of_a_single_pair_of_vetters_is_not_bound_by_it() -> None:
     assert not drawn.flags
 
 
+@given(rosters(), TIPS, BELIEFS, COINS)
+@pytest.mark.claim("T8")
+def test_newcomers_and_vetter_pairs_are_bounded_together(everybody: Roster, tip: TipFacts, beliefs: Beliefs, seed: bytes) -> None:
+    """By a second reading: each bound holds for all who could be drawn in one role, raised as much as the caps of a small pool are."""
+    drawn = choose(everybody, replace(tip, urgent=True), beliefs, seed, NOW)
+    readers_only = [one for one in everybody.people if one.active and one.card.role is not Role.TRUSTEE]
+    pairs = {frozenset(one.vetters) for one in readers_only if len(set(one.vetters)) > 1}
+    for role, order in ((Role.HANDLER, drawn.order), (Role.LEAD, drawn.leads)):
+        pool = [one for one in readers_only if one.id in drawn.chances and one.card.role is role]
+        if not pool:
+            continue
+        raised = 1 / min(1.0, bearable_by_one(pool, everybody)) + 1e-9 if len(order) == 1 else 1.0
+        others = [one for one in pool if not one.card.founder]
+        new = [one for one in others if NOW - one.card.issued < timedelta(days=150)]
+        assert sum(drawn.chances[one.id] for one in new) <= DEFAULT.cap * raised + 1e-6
+        for pair in pairs:
+            vouched = [one for one in others if frozenset(one.vetters) == pair]
+            assert sum(drawn.chances[one.id] for one in vouched) <= max(2 * DEFAULT.cap, len(order) / len(pairs)) * raised + 1e-6
+
+
+def bearable_by_one(pool: list[Person], everybody: Roster) -> float:
+    index = index_of(everybody)
+    caps = capped(index, np.sort(index.rows(one.id for one in pool)), frozenset(), NOW, 1, DEFAULT).tolist()
+    held: Counter[str] = Counter()
+    for one, cap in zip(sorted(pool, key=lambda one: one.id), caps, strict=True):
+        held[one.card.agency] += cap
+    return sum(min(1.0, total) for total in held.values())
+
+
 # --- soft criteria ---
 
 
 def test_the_busy_are_spared() -> None:
-    assert load_weight(person(open_cases=0)) == 1
-    assert load_weight(person(open_cases=1, capacity=4)) == pytest.approx(0.8)
-    assert load_weight(person(open_cases=99, capacity=4)) == 0.5
+    index = index_of(roster(person("a"), person("b", open_cases=1, capacity=4), person("c", open_cases=99, capacity=4)))
+    assert load_weights(index, np.arange(3)).tolist() == pytest.approx([1, 0.8, 0.5])
     everybody = line(30, 12)
     people = (replace(everybody.people[0], open_cases=2), *everybody.people[1:])
     chances = draw(replace(everybody, people=people)).chances
     assert chances["p000"] == pytest.approx(0.6 * chances["p001"])
+
+
+def test_weights_fall_with_exposure_and_never_to_nothing() -> None:
+    weights = weight_of(np.array([0.30, 0.31, 0.9]), DEFAULT)
+    assert weights[:2].tolist() == pytest.approx([1, np.exp(-0.01 * DEFAULT.avoidance)])
+    assert weight_of(np.array([0.0, 1.0]), replace(DEFAULT, avoidance=1e6))[1] > 0
 
 
 def with_lack(n: int, one: Person, flag: Flag) -> Person:

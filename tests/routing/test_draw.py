@@ -1,24 +1,25 @@
-"""The draw: who is drawn, how likely, and what stops it. One property test per invariant of ROUTING.md that applies without beliefs."""
+"""The draw: how likely, how many, and what stops it. Invariants: test_invariants.py; caps and weights: test_caps.py."""
 
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.coins import CoinsError
-from routing.draw import capped, choose, limits
+from routing.comb import coins_of_leads, replay
+from routing.draw import choose
 from routing.learning import nothing_known
-from routing.people import Assignment, Code, Flag, Hold, Person, Role, Roster, TipFacts
+from routing.people import Assignment, Flag, Hold, Role, Roster, TipFacts
 from routing.policy import DEFAULT, Policy
-from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, roster, rosters
+from routing.water import water
+from tests.routing.world import COINS, FAR, NOW, line, person, roster
 from triage.tip import Child
 
 HEAD = b"h" * 32
@@ -29,126 +30,22 @@ def coins(n: int) -> bytes:
     return hashlib.sha256(n.to_bytes(4)).digest()
 
 
-def draw(everybody: Roster, tip: TipFacts = FAR, seed: bytes = HEAD, policy: Policy = DEFAULT) -> Assignment:
-    return choose(everybody, tip, nothing_known(), seed, NOW, policy)
+def draw(everybody: Roster, tip: TipFacts = FAR, seed: bytes = HEAD, policy: Policy = DEFAULT, *, released: bool = False) -> Assignment:
+    return choose(everybody, tip, nothing_known(), seed, NOW, policy, released=released)
 
 
-def cards(everybody: Roster) -> dict[str, Person]:
-    return {one.id: one for one in everybody.people}
+def naming(count: int, tip: TipFacts = FAR) -> TipFacts:
+    return replace(tip, people=frozenset(f"p{n:03}" for n in range(count)))
 
 
-# --- invariants ---
+def with_leads(handlers: int, leads: int, houses: int = 12) -> Roster:
+    """Leads of the agencies in turn as handlers are, from the other end."""
+    everybody = line(handlers, houses)
+    some = tuple(person(f"q{n:03}", role=Role.LEAD, agency=f"ngo-{houses - 1 - n % houses}") for n in range(leads))
+    return replace(everybody, people=(*everybody.people, *some))
 
 
-@given(rosters(), TIPS, COINS)
-@pytest.mark.claim("T6")
-def test_i1_never_an_excluded_person(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
-    drawn = draw(everybody, tip, seed)
-    assert all(drawn.reasons[name] == () for name in (*drawn.order, *drawn.chances))
-    assert all(cards(everybody)[name].card.role is Role.HANDLER for name in (*drawn.order, *drawn.chances))
-
-
-@given(rosters(), TIPS, COINS)
-@pytest.mark.claim("T8")
-def test_i2_nobody_above_the_cap_unless_a_small_pool_is_flagged(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
-    drawn = draw(everybody, tip, seed)
-    if Flag.SMALL_POOL not in drawn.flags:
-        assert all(chance <= DEFAULT.cap + 1e-9 for chance in drawn.chances.values())
-    if not drawn.hold and not tip.urgent:
-        assert all(chance <= DEFAULT.alone + 1e-9 for chance in drawn.chances.values())
-
-
-@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 39), st.integers(0, 6), st.booleans())
-@pytest.mark.claim("T8")
-def test_i2_nobody_above_the_cap_by_editing_his_own_profile(size: int, agencies: int, who: int, load: int, clearance: bool) -> None:
-    everybody = line(size, agencies)
-    edited = everybody.people[who % size]
-    card = replace(edited.card, languages=("en", "es", "fr"), capacity=50, child_clearance=clearance, agency=f"ngo-{load % agencies}")
-    people = tuple(replace(one, card=card) if one.id == edited.id else one for one in everybody.people)
-    drawn = draw(replace(everybody, people=people), URGENT)
-    assert drawn.chances[edited.id] <= max(DEFAULT.cap, 1 / size) + 1e-9
-
-
-@given(rosters(), TIPS, COINS)
-@pytest.mark.claim("T8")
-def test_i3_one_reader_per_agency(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
-    drawn = draw(everybody, tip, seed)
-    agencies = [cards(everybody)[name].card.agency for name in drawn.order]
-    assert len(set(agencies)) == len(agencies)
-
-
-@given(rosters(), TIPS, COINS, st.randoms(use_true_random=False))
-def test_i4_the_same_state_tip_and_coins_give_the_same_readers_and_reasons(
-    everybody: Roster, tip: TipFacts, seed: bytes, shuffle: random.Random
-) -> None:
-    people = list(everybody.people)
-    shuffle.shuffle(people)
-    again = draw(replace(everybody, people=tuple(people)), tip, seed)
-    assert draw(everybody, tip, seed) == again
-
-
-@given(rosters(), TIPS, COINS, st.integers(0, 23))
-def test_i7_an_added_exclusion_never_adds_chance_to_the_excluded(everybody: Roster, tip: TipFacts, seed: bytes, who: int) -> None:
-    if not everybody.people:
-        return
-    named = everybody.people[who % len(everybody.people)].id
-    after = draw(everybody, replace(tip, people=tip.people | {named}), seed)
-    assert named not in after.chances
-    assert named not in after.order
-    assert Code.E2 in after.reasons[named]
-
-
-@given(rosters(), TIPS, COINS)
-def test_i8_every_chosen_and_every_refused_person_has_an_answer(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
-    drawn = draw(everybody, tip, seed)
-    assert drawn.reasons.keys() == cards(everybody).keys()
-    eligible = {name for name, held in drawn.reasons.items() if not held and cards(everybody)[name].card.role is Role.HANDLER}
-    assert drawn.pool == len(eligible)
-    assert drawn.chances.keys() == (set() if drawn.hold else eligible)
-
-
-@given(rosters(), TIPS, COINS)
-def test_somebody_eligible_and_no_hold_means_somebody_drawn_and_chances_that_add_up(everybody: Roster, tip: TipFacts, seed: bytes) -> None:
-    drawn = draw(everybody, tip, seed)
-    if drawn.hold:
-        assert drawn.order == ()
-        return
-    assert drawn.pool
-    assert 1 <= len(drawn.order) <= DEFAULT.readers
-    assert sum(drawn.chances.values()) == pytest.approx(len(drawn.order), abs=1e-6)
-    assert all(0 <= chance <= 1 for chance in drawn.chances.values())
-    assert all(drawn.chances[name] > 0 for name in drawn.order)
-    assert (len(drawn.order) < DEFAULT.readers) <= (Flag.SMALL_POOL in drawn.flags)
-    pool = [one for one in everybody.people if one.id in drawn.chances]
-    assert all(sum(drawn.chances[one.id] for one in group) <= 1 + 1e-6 for group in by_agency(pool).values())
-
-
-@given(rosters(), TIPS)
-@pytest.mark.claim("T8")
-def test_newcomers_and_vetter_pairs_are_bounded_together(everybody: Roster, tip: TipFacts) -> None:
-    drawn = draw(everybody, replace(tip, urgent=True))
-    pool = [one for one in everybody.people if one.id in drawn.chances]
-    if not pool:
-        return
-    readers, caps, small = limits(pool, everybody, NOW, DEFAULT)
-    bearable = sum(min(1.0, sum(caps[one.id] for one in group)) for group in by_agency(pool).values())
-    raised = 1 / sum(caps_unraised(pool, everybody)) if small and bearable <= 1 + 1e-9 else 1.0
-    new = [one for one in pool if not one.card.founder and NOW - one.card.issued < timedelta(days=150)]
-    assert sum(drawn.chances[one.id] for one in new) <= DEFAULT.cap * max(1.0, raised) + 1e-6
-    pairs = {frozenset(one.vetters) for one in everybody.people if one.active and len(set(one.vetters)) > 1}
-    for pair in pairs:
-        vouched = [one for one in pool if frozenset(one.vetters) == pair and not one.card.founder]
-        bound = max(2 * DEFAULT.cap, readers / len(pairs)) * max(1.0, raised)
-        assert sum(drawn.chances[one.id] for one in vouched) <= bound + 1e-6
-
-
-def by_agency(pool: list[Person]) -> dict[str, list[Person]]:
-    return {agency: [one for one in pool if one.card.agency == agency] for agency in {one.card.agency for one in pool}}
-
-
-def caps_unraised(pool: list[Person], everybody: Roster) -> list[float]:
-    caps = capped(pool, everybody, NOW, 1)
-    return [min(1.0, sum(caps[one.id] for one in group)) for group in by_agency(pool).values()]
+# --- chances ---
 
 
 @pytest.mark.parametrize("size", [6, 30])
@@ -158,12 +55,13 @@ def test_frequencies_over_2000_coins_are_the_chances(size: int) -> None:
     everybody = replace(everybody, people=people)
     seen: Counter[str] = Counter()
     first: Counter[str] = Counter()
+    drawn = draw(everybody)
+    chances, readers, agencies = dict(drawn.chances), len(drawn.order), {one.id: one.card.agency for one in people}
     for n in range(2000):
-        order = draw(everybody, seed=coins(n)).order
+        order = replay(chances, agencies, readers, coins(n))
         seen.update(order)
         first.update(order[:1])
-    chances = draw(everybody).chances
-    readers = sum(chances.values())
+    assert draw(everybody, seed=coins(7)).order == replay(chances, agencies, readers, coins(7))
     for name, chance in chances.items():
         assert abs(seen[name] / 2000 - chance) < 5 * (chance * (1 - chance) / 2000) ** 0.5 + 1e-9
         share = chance / readers
@@ -173,8 +71,57 @@ def test_frequencies_over_2000_coins_are_the_chances(size: int) -> None:
 def test_pairs_of_different_agencies_meet_in_one_order() -> None:
     """The comb is laid over a random order, so it is not always the same people who follow each other."""
     everybody = line(15, 15)
-    met = {frozenset(draw(everybody, seed=coins(n)).order) for n in range(400)}
-    assert len(met) > 150
+    met = {frozenset(draw(everybody, seed=coins(n)).order) for n in range(200)}
+    assert len(met) > 100
+
+
+def test_frequencies_of_leads_are_their_chances_over_all_draws_of_readers() -> None:
+    """Those are of the agencies that no reader is of, so they hang on who reads; none passes the cap."""
+    everybody = with_leads(24, 24, 8)
+    seen: Counter[str] = Counter()
+    expected: Counter[str] = Counter()
+    for n in range(150):
+        drawn = draw(everybody, seed=coins(n))
+        seen.update(drawn.leads)
+        expected.update({name: drawn.chances.get(name, 0.0) for name in drawn.reasons if name.startswith("q")})
+        assert len(drawn.leads) == 3
+    for name, sum_of_chances in expected.items():
+        assert abs(seen[name] - sum_of_chances) < 5 * sum_of_chances**0.5
+    assert sum(expected.values()) == pytest.approx(450)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.001, 0.2), st.floats(1e-12, 1.0), st.integers(0, 4)), min_size=1, max_size=30),
+    st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    st.floats(0.01, 3),
+)
+def test_water_by_a_second_way(people: list[tuple[float, float, int]], rooms: list[float], need: float) -> None:
+    """A plain bisection over the level finds the same."""
+    caps, weights, agency = (np.array(column) for column in zip(*people, strict=True))
+    room = np.array(rooms)
+
+    def held(level: float) -> list[float]:
+        shares = [sum(min(cap, level * weight) for cap, weight, house in people if house == n) for n in range(5)]
+        return [min(free, share) for free, share in zip(rooms, shares, strict=True)]
+
+    low, high = 0.0, 1e12
+    wanted = min(need, sum(held(high)))
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(held(middle)) < wanted else (low, middle)
+    chances = water(caps, weights, agency, room, need)
+    assert chances.sum() == pytest.approx(wanted, abs=1e-7)
+    assert [float(chances[agency == n].sum()) for n in range(5)] == pytest.approx(held(high), abs=1e-6)
+    assert (chances <= caps + 1e-9).all()
+
+
+@given(st.dictionaries(st.integers(0, 30).map(str), st.floats(0, 0.2), max_size=20), st.integers(1, 3), COINS)
+def test_whoever_has_no_chance_is_never_drawn(chances: dict[str, float], readers: int, seed: bytes) -> None:
+    agencies = {name: str(int(name) % 7) for name in chances}
+    order = replay(chances, agencies, readers, seed)
+    assert all(chances[name] > 0 for name in order)
+    assert len({agencies[name] for name in order}) == len(order) <= readers
+    assert bool(order) == any(chances.values())
 
 
 # --- feasibility ---
@@ -240,10 +187,71 @@ def test_naming_people_until_few_are_left_is_held(size: int, named: int, held: b
     assert drawn.pool == size - named
 
 
+@pytest.mark.parametrize(
+    ("size", "named", "held"), [(20, 10, False), (20, 11, True), (6, 2, False), (6, 3, False), (6, 4, True), (4, 1, False), (1, 1, True)]
+)
+@pytest.mark.claim("T2")
+def test_urgent_only_who_names_more_than_half_is_held(size: int, named: int, held: bool) -> None:
+    drawn = draw(line(size, size), naming(named, URGENT))
+    assert (drawn.hold is Hold.POISONED) == held
+    assert (drawn.order == ()) == held
+    few = not held and size - named < DEFAULT.smallest_pool
+    assert (Flag.TWO_VETTERS_REVIEW in drawn.flags) == few
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize(("size", "named"), [(20, 11), (6, 2), (2, 0), (1, 0)])
+def test_what_two_vetters_release_goes_out_and_is_not_put_to_them_again(size: int, named: int, urgent: bool) -> None:
+    drawn = draw(line(size, size), naming(named, replace(FAR, urgent=urgent)), released=True)
+    assert drawn.hold is None
+    assert drawn.order
+    assert Flag.TWO_VETTERS_REVIEW not in drawn.flags
+    assert draw(line(size, size), naming(size), released=True).hold is Hold.NOBODY_ELIGIBLE
+
+
 def test_naming_those_who_are_excluded_anyway_poisons_nothing() -> None:
     people = tuple(replace(one, active=n >= 10) for n, one in enumerate(line(20, 12).people))
     tip = replace(FAR, people=frozenset(f"p{n:03}" for n in range(10)))
     assert draw(Roster(people, line(1).atlas), tip).hold is None
+
+
+# --- leads ---
+
+
+def test_leads_are_drawn_with_coins_of_their_own() -> None:
+    everybody = with_leads(12, 24)
+    orders = [draw(everybody, seed=coins(n)) for n in range(40)]
+    assert all(len(drawn.leads) == 3 for drawn in orders)
+    assert coins_of_leads(HEAD) != HEAD
+    assert len({drawn.leads for drawn in orders}) > 30
+
+
+def test_no_lead_is_of_an_agency_that_has_the_case() -> None:
+    assert draw(with_leads(12, 12, 1)).leads == ()
+    assert [len(draw(with_leads(12, 12, 4), seed=coins(n)).leads) for n in range(5)] == [1] * 5
+
+
+@pytest.mark.parametrize(("leads", "named", "drawn"), [(12, 6, 3), (12, 7, 0), (5, 1, 0), (4, 0, 1)])
+@pytest.mark.claim("T2")
+def test_who_names_most_leads_gets_none_and_stops_nothing(leads: int, named: int, drawn: int) -> None:
+    tip = replace(FAR, people=frozenset(f"q{n:03}" for n in range(named)))
+    for released in (False, True):
+        found = draw(with_leads(30, leads, 24), tip, released=released)
+        assert found.hold is None
+        assert (len(found.order), len(found.leads) > 0) == (3, drawn > 0)
+
+
+@pytest.mark.parametrize(("leads", "chance"), [(1, 1), (2, 1 / 2), (5, 1 / 5)])
+def test_few_leads_are_flagged_and_hold_nothing(leads: int, chance: float) -> None:
+    """A lead reads nothing before a handler asks, so no two vetters need to let him."""
+    everybody = line(30, 12)
+    some = tuple(
+        person(f"q{n}", role=Role.LEAD, agency=f"{('labour', 'court-south', 'police', 'coast', 'liaison')[n]}") for n in range(leads)
+    )
+    drawn = draw(replace(everybody, people=(*everybody.people, *some)))
+    assert drawn.flags == {Flag.FEW_LEADS}
+    assert len(drawn.leads) == 1
+    assert drawn.chances["q0"] == pytest.approx(chance)
 
 
 # --- the rest ---

@@ -10,9 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.exclusion import exclusions
+from routing.exclusion import exclusions, ground_of, judge
 from routing.people import Agency, Atlas, Code, House, Kin, Person, Region, RegionKind, Roster, RosterError, TipFacts
-from tests.routing.world import AGENCIES, ATLAS, FAR, NOW, REGIONS, TIPS, person, roster, rosters
+from tests.routing.world import (
+    AGENCIES,
+    ATLAS,
+    EVERYBODY,
+    FAR,
+    NOW,
+    ODD_TIPS,
+    REGIONS,
+    STRANGERS,
+    TIPS,
+    crowds,
+    person,
+    roster,
+    rosters,
+)
 from triage.tip import AgencyKind, Child
 
 
@@ -236,6 +250,32 @@ def test_a_tip_that_cannot_be_judged_excludes_everybody(facts: TipFacts) -> None
     assert codes(person(), facts) == (Code.E3, Code.E5)
 
 
+@given(crowds(), ODD_TIPS)
+@pytest.mark.claim("T6")
+def test_the_roster_at_once_and_one_by_one_give_the_same_codes(everybody: Roster, facts: TipFacts) -> None:
+    """The safety net under the index: the gate judges one person's card by itself."""
+    ground = ground_of(ATLAS, facts, NOW, [one.card for one in everybody.people if one.id in facts.people])
+    found = exclusions(everybody, facts, NOW)
+    assert found == {one.id: judge(one, ground) for one in everybody.people}
+    assert len(found) == len(everybody.people)
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_code_occurs_among_those_compared(code: Code) -> None:
+    """So the test above has something to compare."""
+    facts = TipFacts(
+        FAR.received,
+        frozenset({"nord"}),
+        place_known=True,
+        agencies=frozenset({"police-nord"}),
+        kinds=frozenset({AgencyKind.JUDICIARY}),
+        people=frozenset({STRANGERS[0].id, EVERYBODY[0].id}),
+        names=frozenset({"brumedo"}),
+    )
+    held = exclusions(Roster((*EVERYBODY, *STRANGERS), ATLAS), facts, NOW)
+    assert 0 < sum(code in codes for codes in held.values()) < len(held)
+
+
 @given(rosters(), TIPS)
 def test_i8_everybody_of_the_roster_has_an_answer(everybody: Roster, facts: TipFacts) -> None:
     found = exclusions(everybody, facts, NOW)
@@ -273,8 +313,9 @@ def test_no_reader_is_tied_to_the_tip_by_a_second_look_at_the_roster(everybody: 
         return here.id if here else None
 
     touched = {region_of(place) for place in facts.regions} - {None}
+    found = exclusions(everybody, facts, NOW)
     for one in everybody.people:
-        if exclusions(everybody, facts, NOW)[one.id]:
+        if found[one.id]:
             continue
         card = one.card
         places = {card.home, card.posting, *card.past_postings, *(kin.region for kin in card.kin if kin.region)}

@@ -22,13 +22,16 @@ from routing.gate import (
     Seat,
     Sla,
     add_facts,
+    append_seat,
     draw_up,
     gate_bytes,
     may_read,
     parse_gate,
+    without,
 )
 from routing.learning import nothing_known
-from routing.people import Atlas, Code, Kin, Person, Role, Roster, TipFacts
+from routing.lots import Lot
+from routing.people import Agency, Atlas, Code, Earlier, Flag, House, Kin, Person, Role, Roster, TipFacts
 from tests.routing.world import COINS, FAR, NOW, TIPS, line, person, roster, rosters
 from triage.tip import AgencyKind, Child
 
@@ -42,7 +45,7 @@ def fingerprints(everybody: Roster) -> dict[str, str]:
 
 def gate_of(everybody: Roster = EVERYBODY, tip: TipFacts = FAR, coins: bytes = b"c" * 32) -> GateFile:
     drawn = choose(everybody, tip, nothing_known(), coins, NOW)
-    return draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    return draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody), everybody)
 
 
 GATE = gate_of()
@@ -68,7 +71,7 @@ def with_card(one: Person, **changes: Any) -> Person:
 def test_a_gate_comes_back_the_same(everybody: Roster, tip: TipFacts, coins: bytes) -> None:
     drawn = choose(everybody, replace(tip, urgent=True), nothing_known(), coins, NOW)
     assume(not drawn.hold)
-    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody), everybody)
     assert parse_gate(gate_bytes(gate)) == gate
     assert gate_bytes(parse_gate(gate_bytes(gate))) == gate_bytes(gate)
     grown, _ = add_facts(gate, everybody, tip, NOW)
@@ -148,7 +151,7 @@ def test_a_gate_that_would_not_come_back_is_not_written(changes: dict[str, Any])
 def test_the_gate_keeps_the_order_and_everybody_who_is_excluded() -> None:
     tip = replace(FAR, people=frozenset({"p001"}))
     drawn = choose(EVERYBODY, tip, nothing_known(), b"c" * 32, NOW)
-    gate = draw_up(CASE, 1, "age1case", NOW.astimezone(UTC) + timedelta(microseconds=5), tip, drawn, fingerprints(EVERYBODY))
+    gate = draw_up(CASE, 1, "age1case", NOW.astimezone(UTC) + timedelta(microseconds=5), tip, drawn, fingerprints(EVERYBODY), EVERYBODY)
     assert [seat.person for seat in gate.order] == list(drawn.order)
     assert [seat.rank for seat in gate.order] == [1, 2, 3]
     assert gate.excluded == ("p001",)
@@ -161,10 +164,10 @@ def test_the_gate_keeps_the_order_and_everybody_who_is_excluded() -> None:
 def test_no_gate_for_a_case_on_hold_or_a_missing_card() -> None:
     held = choose(line(1), FAR, nothing_known(), b"c" * 32, NOW)
     with pytest.raises(GateError):
-        draw_up(CASE, 1, "age1case", NOW, FAR, held, {})
+        draw_up(CASE, 1, "age1case", NOW, FAR, held, {}, line(1))
     drawn = choose(EVERYBODY, FAR, nothing_known(), b"c" * 32, NOW)
     with pytest.raises(GateError):
-        draw_up(CASE, 1, "age1case", NOW, FAR, drawn, {})
+        draw_up(CASE, 1, "age1case", NOW, FAR, drawn, {}, EVERYBODY)
 
 
 # --- may read ---
@@ -212,7 +215,7 @@ def test_at_the_moment_of_the_draw_exactly_the_order_may_read(everybody: Roster,
     tip = replace(tip, urgent=True)
     drawn = choose(everybody, tip, nothing_known(), coins, NOW)
     assume(not drawn.hold)
-    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody), everybody)
     granted = {
         one.id
         for one in everybody.people
@@ -281,7 +284,7 @@ def test_the_inactive_of_today_are_not_struck_for_ever() -> None:
     assert isinstance(judged(by_id(FIRST), grown), Granted)
 
 
-def without(region: str, everybody: Roster) -> Roster:
+def lacking(region: str, everybody: Roster) -> Roster:
     """The same people after an edit of the regions file that renamed one region."""
     renamed = [replace(r, id="renamed") if r.id == region else r for r in everybody.atlas.regions.values()]
     return replace(everybody, atlas=Atlas(tuple(renamed), tuple(everybody.atlas.agencies.values())))
@@ -291,7 +294,7 @@ def without(region: str, everybody: Roster) -> Roster:
 def test_an_edit_of_the_regions_file_strikes_nobody_and_lets_nobody_read_while_it_lasts(agency: str) -> None:
     everybody = roster(*(person(f"p{n}", agency=agency, posting="sud") for n in range(8)))
     gate = gate_of(everybody)
-    edited = without("ost", everybody)
+    edited = lacking("ost", everybody)
     reader = by_id(gate.order[0].person, everybody)
     grown, struck = add_facts(gate, edited, FAR, NOW)
     assert struck == ()
@@ -323,7 +326,7 @@ def test_an_agency_that_the_atlas_lost_strikes_nobody() -> None:
 def test_what_the_atlas_still_has_strikes_beside_what_it_lost(fact: dict[str, Any]) -> None:
     everybody = roster(person("p1", agency="police-south"))
     gate = replace(gate_of(), order=(Seat("p1", Role.HANDLER, 1, "card"),))
-    _, struck = add_facts(gate, without("ost", everybody), replace(FAR, **fact), NOW)
+    _, struck = add_facts(gate, lacking("ost", everybody), replace(FAR, **fact), NOW)
     assert struck == ("p1",)
 
 
@@ -332,7 +335,7 @@ def test_what_the_atlas_still_has_strikes_beside_what_it_lost(fact: dict[str, An
 def test_i7_later_facts_strike_whom_they_exclude_and_admit_nobody(everybody: Roster, tip: TipFacts, more: TipFacts, coins: bytes) -> None:
     drawn = choose(everybody, replace(tip, urgent=True), nothing_known(), coins, NOW)
     assume(not drawn.hold)
-    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody))
+    gate = draw_up(CASE, 1, "age1case", NOW, tip, drawn, fingerprints(everybody), everybody)
     grown, struck = add_facts(gate, everybody, more, NOW)
     assert set(gate.excluded) <= set(grown.excluded)
     assert {seat.person for seat in grown.standing()} == set(drawn.order) - set(struck)
@@ -342,3 +345,143 @@ def test_i7_later_facts_strike_whom_they_exclude_and_admit_nobody(everybody: Ros
     for one in everybody.people:
         if one.id in struck:
             assert may_read(grown, one, "any", NOW, everybody.atlas) == Refused(Refusal.STRUCK)
+
+
+# --- leads ---
+
+
+def led_line() -> Roster:
+    """As EVERYBODY, with sixteen leads of sixteen other agencies, one of whom was posted in the north."""
+    houses = tuple(Agency(f"unit-{n}", House.POLICE, "south", None, ()) for n in range(16))
+    leads = tuple(
+        person(f"l{n}", role=Role.LEAD, agency=f"unit-{n}", past_postings=("nord",) if n == 0 else (), on_duty=n > 2) for n in range(16)
+    )
+    atlas = Atlas(tuple(EVERYBODY.atlas.regions.values()), (*EVERYBODY.atlas.agencies.values(), *houses))
+    return Roster((*EVERYBODY.people, *leads), atlas)
+
+
+LED = led_line()
+LED_GATE = next(gate for gate in (gate_of(LED, coins=bytes([n]) * 32) for n in range(99)) if any(s.person == "l0" for s in gate.lead_order))
+
+
+def may(name: str, gate: GateFile) -> Granted | Refused:
+    return may_read(gate, by_id(name, LED), f"card-of-{name}", NOW, LED.atlas)
+
+
+def test_a_drawn_lead_has_a_seat_of_his_own_and_reads_nothing() -> None:
+    assert [(seat.role, seat.rank) for seat in LED_GATE.lead_order] == [(Role.LEAD, rank) for rank in (1, 2, 3)]
+    assert LED_GATE.seats == (*LED_GATE.order, *LED_GATE.lead_order)
+    assert LED_GATE.standing() == LED_GATE.order
+    assert LED_GATE.leads() == LED_GATE.lead_order
+    assert {seat.card for seat in LED_GATE.leads()} == {f"card-of-{seat.person}" for seat in LED_GATE.leads()}
+    for seat in LED_GATE.leads():
+        assert may(seat.person, LED_GATE) == Refused(Refusal.NOT_ASKED)
+    for allowed in Consent:
+        assert may("l0", replace(LED_GATE, consent=allowed)) == Refused(Refusal.NOT_ASKED), "no act asks for an operation yet"
+    assert parse_gate(gate_bytes(LED_GATE)) == LED_GATE
+
+
+@pytest.mark.claim("T12")
+def test_a_lead_is_struck_like_anybody_and_for_good() -> None:
+    handler = LED_GATE.order[1].person
+    grown, struck = add_facts(LED_GATE, LED, replace(FAR, regions=frozenset({"nord"}), people=frozenset({handler})), NOW)
+    assert struck == (handler, "l0"), "handlers first"
+    assert "l0" not in {seat.person for seat in grown.leads()}
+    assert len(grown.leads()) == 2
+    assert may("l0", grown) == Refused(Refusal.STRUCK)
+    assert grown.lead_order == LED_GATE.lead_order, "no second draw"
+    assert parse_gate(gate_bytes(grown)) == grown
+
+
+def test_an_order_without_handlers_is_exhausted_whoever_leads() -> None:
+    out = without(LED_GATE, [seat.person for seat in LED_GATE.order])
+    assert out.standing() == ()
+    assert out.leads() == LED_GATE.lead_order
+    new = next(one for one in LED.people if one.id not in {seat.person for seat in LED_GATE.seats})
+    more = append_seat(LED_GATE, new.id, f"card-of-{new.id}")
+    assert [seat.rank for seat in more.standing()] == [4]
+    assert more.leads() == LED_GATE.lead_order
+    assert parse_gate(gate_bytes(more)) == more
+    with pytest.raises(GateError):
+        append_seat(LED_GATE, "l0", "card-of-l0")
+
+
+def test_what_the_draw_knew_is_kept_of_everybody_who_could_be_drawn() -> None:
+    assert LED_GATE.lots.keys() == LED_GATE.chances.keys()
+    assert LED_GATE.lots["l0"] == Lot(Role.LEAD, "unit-0", ready=True)
+    first = LED_GATE.order[0].person
+    assert LED_GATE.lots[first] == Lot(Role.HANDLER, by_id(first, LED).card.agency, ready=True)
+    urgent = gate_of(LED, replace(FAR, urgent=True))
+    assert {name for name, lot in urgent.lots.items() if not lot.ready} == {"l0", "l1", "l2"}, "off duty counts where time does"
+
+
+def test_a_shared_order_is_not_said_to_be_drawn_from_these_coins() -> None:
+    shared = Earlier(("p001", "p002"), ("l1",), {"p001": 0.2, "gone": 0.2})
+    drawn = replace(
+        choose(LED, FAR, nothing_known(), b"c" * 32, NOW),
+        order=shared.order,
+        leads=shared.leads,
+        chances=shared.chances,
+        flags=frozenset({Flag.LINKED}),
+    )
+    gate = draw_up(CASE, 1, "age1case", NOW, FAR, drawn, fingerprints(LED), LED)
+    assert (gate.lots, gate.chances) == ({}, shared.chances)
+    assert parse_gate(gate_bytes(gate)) == gate
+
+
+def test_no_gate_where_a_leads_card_is_missing() -> None:
+    drawn = choose(LED, FAR, nothing_known(), b"c" * 32, NOW)
+    cards = {name: card for name, card in fingerprints(LED).items() if name not in drawn.leads}
+    with pytest.raises(GateError):
+        draw_up(CASE, 1, "age1case", NOW, FAR, drawn, cards, LED)
+
+
+def test_a_gate_file_of_before_still_opens_and_stays_the_same() -> None:
+    """Its chances say no more than a person and a number, and it has no lead."""
+    before = json.loads(gate_bytes(GATE))
+    before["chances"] = [{"person": person, "chance": chance} for person, chance in GATE.chances.items()]
+    data = json.dumps(before, separators=(",", ":")).encode()
+    gate = parse_gate(data)
+    assert gate == replace(GATE, lots={})
+    assert gate_bytes(gate) == data
+    grown, struck = add_facts(gate, EVERYBODY, replace(FAR, people=frozenset({FIRST})), NOW)
+    assert struck == (FIRST,)
+    assert parse_gate(gate_bytes(grown)) == grown
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"people": []},
+        {"chances": [0.5]},
+        {"chances": [1] * len(LED_GATE.chances)},
+        {"chances": [1.5] * len(LED_GATE.chances)},
+        {"agency_of": [0]},
+        {"agency_of": [99] * len(LED_GATE.chances)},
+        {"agency_of": [True] * len(LED_GATE.chances)},
+        {"agencies": ["another"]},
+        {"leads": [999]},
+        {"leads": [0, 0]},
+        {"off_duty": ["p001"]},
+        {"more": []},
+    ],
+    ids=lambda column: next(iter(column)),
+)
+def test_there_is_one_way_to_write_what_the_draw_knew(column: dict[str, Any]) -> None:
+    fields = json.loads(gate_bytes(LED_GATE))
+    fields["chances"] |= column
+    with pytest.raises(GateError):
+        parse_gate(json.dumps(fields, separators=(",", ":")).encode())
+
+
+def test_leads_stand_behind_the_handlers() -> None:
+    fields = json.loads(gate_bytes(LED_GATE))
+    fields["order"] = [*fields["order"][3:], *fields["order"][:3]]
+    with pytest.raises(GateError):
+        parse_gate(json.dumps(fields, separators=(",", ":")).encode())
+
+
+def test_a_gate_that_knows_less_of_some_than_of_others_is_not_written() -> None:
+    fewer = {name: lot for name, lot in LED_GATE.lots.items() if name != "l0"}
+    with pytest.raises(GateError):
+        gate_bytes(replace(LED_GATE, lots=fewer))

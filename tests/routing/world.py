@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from routing.exposure import opened
+from routing.learning import SOURCES, Beliefs, Event, Verdict, nothing_known, update
 from routing.people import Agency, Atlas, Card, House, Kin, Person, Region, RegionKind, Role, Roster, TipFacts
+from routing.policy import DEFAULT
 from triage.tip import AgencyKind, Child
 
 T = TypeVar("T")
@@ -144,6 +147,29 @@ def rosters(most: int = 40) -> st.SearchStrategy[Roster]:
     return st.lists(st.sampled_from(EVERYBODY), max_size=most, unique_by=lambda one: one.id).map(lambda some: Roster(tuple(some), ATLAS))
 
 
+def _stranger(id: str, dice: random.Random) -> Person:
+    """A card that says what the atlas lacks, more of everything, names in any form."""
+    places, offices = [*REGION_IDS, "lost", "lost-2"], [*AGENCY_IDS, "lost-office"]
+    kin = [Kin(dice.choice(ODD_NAMES), dice.choice([None, *places]), dice.choice([None, *offices])) for _ in range(dice.randint(0, 3))]
+    one = _anybody(id, dice)
+    changes: dict[str, Any] = {
+        "role": dice.choice(list(Role)),
+        "agency": dice.choice([one.card.agency, *offices]),
+        "past_agencies": tuple(dice.sample(offices, dice.randint(0, 2))),
+        "home": dice.choice([one.card.home, *places]),
+        "past_postings": tuple(dice.sample(places, dice.randint(0, 2))),
+        "kin": tuple(kin),
+        "conflicts": tuple(dice.choice([*ODD_NAMES, *(other.id for other in EVERYBODY[:9])]) for _ in range(dice.randint(0, 2))),
+    }
+    kept = dice.sample(sorted(changes), 3)  # with all of them at once nobody would be eligible
+    return replace(one, card=replace(one.card, **{name: changes[name] for name in kept}))
+
+
+ODD_NAMES = [*NAMES, "Ana", "ANA  BRUMEDO", "Brumedo, Noe", "de la O", "Ana de la Dunavega", "", "...", "李明", "Jean-Luis Esporo Brumedo"]
+STRANGERS = tuple(_stranger(f"s{n:03}", random.Random(n)) for n in range(240))
+"""Beside EVERYBODY, for what must hold of any card at all."""
+
+
 def _some(items: Sequence[T], most: int) -> st.SearchStrategy[frozenset[T]]:
     return st.frozensets(st.sampled_from(items), max_size=most)
 
@@ -164,3 +190,44 @@ TIPS = st.builds(
     language=st.sampled_from([None, "es", "en-GB", "fr"]),
 )
 COINS = st.binary(min_size=32, max_size=32)
+ODD_TIPS = st.builds(
+    replace,
+    TIPS,
+    regions=_some([*REGION_IDS, "lost"], 2),
+    agencies=_some([*AGENCY_IDS, "lost-office"], 2),
+    kinds=_some(tuple(AgencyKind), 3),
+    people=_some([one.id for one in (*EVERYBODY[:20], *STRANGERS)], 3),
+    names=_some([name.lower() for name in ODD_NAMES], 3),
+)
+
+
+def crowds(most: int = 60) -> st.SearchStrategy[Roster]:
+    """Rosters with strangers in them."""
+    anybody = st.sampled_from((*EVERYBODY, *STRANGERS))
+    return st.lists(anybody, max_size=most, unique_by=lambda one: one.id).map(lambda some: Roster(tuple(some), ATLAS))
+
+
+def _outcome(area: str, some: Sequence[Person], verdict: Verdict, informer: str, verified: bool, outside: Sequence[float]) -> Event:
+    readers = tuple(opened(one, area, ATLAS, DEFAULT.learning) for one in some)
+    return Event(area, readers, verdict, informer, verified, 20_000, tuple(outside))
+
+
+OUTCOMES = st.builds(
+    _outcome,
+    st.sampled_from(["north", "south", "east", "calm", "land"]),
+    st.lists(st.sampled_from(EVERYBODY), min_size=1, max_size=3, unique_by=lambda one: one.id),
+    st.sampled_from(Verdict),
+    st.sampled_from([SOURCES, "i1", "i2", "i3", EVERYBODY[0].id]),
+    st.booleans(),
+    st.lists(st.floats(0, 0.6), max_size=2),
+)
+
+
+def learnt(outcomes: Sequence[Event]) -> Beliefs:
+    beliefs = nothing_known()
+    for outcome in outcomes:
+        beliefs = update(beliefs, outcome)
+    return beliefs
+
+
+BELIEFS = st.lists(OUTCOMES, max_size=6).map(learnt)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.closing import needs_second
+from handlers.closing import COIN, needs_second
 from handlers.intake import Acceptor
 from handlers.outcomes import Outcomes, Proposal
 from handlers.requests import Result
@@ -97,7 +97,7 @@ class Chosen:
         while True:
             self._drawn += 1
             drawn = hashlib.shake_256(f"{self._line.clock.now} {self._drawn}".encode()).digest(n)
-            if n != 16 or needs_second(gate_of(), Ending.REFERRED, (), self._line.keys.coins(drawn.hex())) is self._looked_at:
+            if n != 16 or needs_second(gate_of(), Ending.REFERRED, (), self._line.keys.coins(f"{drawn.hex()}/{COIN}")) is self._looked_at:
                 return drawn
 
 

@@ -1,0 +1,223 @@
+"""docs/exposure.md: what was simulated, and how it came out beside what was wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.exposure.attacks import SCENARIOS
+from benchmarks.exposure.measures import Mean, mean, removed
+from benchmarks.exposure.plots import Worlds, of
+from benchmarks.exposure.policies import POLICIES
+from benchmarks.exposure.setting import Setting
+from benchmarks.exposure.small import ANSWER, AWAKE, Small
+from routing.policy import Policy
+
+SEVERE = [name for name in SCENARIOS if name != "bribery_half"]
+"""The fifteen of ROUTING.md; the sixteenth is bribery that succeeds twice as often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    ran: Mapping[str, Worlds]
+    small: Sequence[Small]
+    probes: Sequence[Mapping[str, float]]
+    times: Mapping[str, float]
+    policy: Policy
+    worlds: int
+    tips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    what: str
+    wanted: str
+    reached: str
+    met: bool
+
+
+def gone(worlds: Worlds) -> Mean:
+    """Share of avoidable losses that are removed, in per cent."""
+    return removed(*([world[name].lost for world in worlds] for name in ("today", "ours", "oracle")))
+
+
+def targets(bench: Bench) -> Sequence[Target]:
+    base, each = bench.ran["base"], {name: gone(bench.ran[name]) for name in SEVERE}
+    average, worst = mean([one.value for one in each.values()]).value, min(each, key=lambda name: each[name].value)
+    ours, oracle = of(base, "ours", "lost"), of(base, "oracle", "lost")
+    flagged = max(of(bench.ran[name], "ours", "honest_flagged").value for name in SEVERE)
+    guessed = max(of(bench.ran[name], "ours", "guessed").value for name in SEVERE)
+    faults = sum(
+        (world[name].faults for worlds in bench.ran.values() for world in worlds for name in ("ours", "exclusions")), Counter[str]()
+    )
+    return [
+        Target(
+            "exclusions broken, tips missed, unexplained, drawn otherwise again, chances above the cap", "0", _faults(faults), not +faults
+        ),
+        Target("avoidable losses removed, base world", "≥ 96 %", f"{each['base']} %", each["base"].value >= 96),
+        Target("the same, mean of 15 scenarios", "≥ 93 %", f"{average:.1f} %", average >= 93),
+        Target(f"the same, worst of 15 ({worst.replace('_', ' ')})", "≥ 85 %", f"{each[worst]} %", each[worst].value >= 85),
+        Target("cases betrayed, base world", f"≤ {oracle.value + 2.6:.1f} %", f"{ours} %", ours.value <= oracle.value + 2.6),
+        Target("honest people ever proposed for a review, worst of 15", "≤ 0.5 %", f"{flagged:.2f} %", flagged <= 0.5),
+        Target("handlers that one best guess finds, worst of 15", "≤ 20 %", f"{guessed:.1f} %", guessed <= 20),
+        Target(
+            "a decision among 1,000 people, p99", "< 5 ms", f"{bench.times['decide 1000 p99']:.1f} ms", bench.times["decide 1000 p99"] < 5
+        ),
+        Target("an update", "< 50 µs", f"{1000 * bench.times['update p50']:.0f} µs", bench.times["update p50"] < 0.05),
+    ]
+
+
+def written(bench: Bench, pictures: Sequence[str]) -> str:
+    parts = [_head(bench), _picture(pictures[0]), _by_policy(bench), _reached(bench), _by_scenario(bench), *map(_picture, pictures[1:5])]
+    return "\n".join([*parts, _tricks(bench), _small(bench.small), _picture(pictures[5]), _picture(pictures[6]), _assumed(bench)])
+
+
+def _head(bench: Bench) -> str:
+    return f"""# Simulated: how many cases corrupt readers betray
+
+Everything here is **simulated**. One figure is known from life: an experienced investigator put the cases of his that ended early through
+inside tip-offs at about three in four. The simulator is tuned so that today's practice loses as many. Trust the order of the ways to choose
+readers and the size of the steps between them, not the single number.
+
+Written by `make bench-exposure`: {bench.worlds} worlds of {bench.tips:,} tips for each scenario; ± is the 95 % interval over worlds.
+"""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _by_policy(bench: Bench) -> str:
+    base = bench.ran["base"]
+    rows = [
+        [
+            POLICIES[name],
+            f"{of(base, name, 'lost')} %",
+            f"{of(base, name, 'insiders')} %",
+            f"{of(base, name, 'last_quarter')} %",
+            f"{of(base, name, 'readers').value:.1f}",
+            f"{of(base, name, 'hours').value:.0f} / {of(base, name, 'slowest').value:.0f}",
+            f"{of(base, name, 'gini').value:.2f}",
+            f"{of(base, name, 'guessed').value:.0f} %",
+        ]
+        for name in POLICIES
+    ]
+    head = (
+        "base world",
+        "betrayed",
+        "of that by readers",
+        "last quarter",
+        "readers",
+        "hours to an answer, mean / p95",
+        "Gini of load",
+        "guessed",
+    )
+    note = "*Guessed*: how often one guess finds the handler, by somebody who knows rules, cards, and who handled every earlier case.\n"
+    return f"## By way of choosing\n\n{_table(head, rows)}\n{note}"
+
+
+def _reached(bench: Bench) -> str:
+    rows = [[one.what, one.wanted, one.reached, "yes" if one.met else "**no**"] for one in targets(bench)]
+    return f"## What was wanted, and what was reached\n\n{_table(('measure', 'wanted', 'reached', 'met'), rows)}"
+
+
+def _by_scenario(bench: Bench) -> str:
+    rows = []
+    for name, about in SCENARIOS.items():
+        worlds = bench.ran[name]
+        flags = f"{of(worlds, 'ours', 'honest_flagged').value:.2f} / {of(worlds, 'ours', 'corrupt_flagged').value:.1f} %"
+        betrayed = [str(of(worlds, policy, "lost")) for policy in ("today", "exclusions", "ours", "oracle")]
+        small = f"{of(worlds, 'ours', 'small').value:.0f} %"
+        rows.append([f"**{name.replace('_', ' ')}**: {about.what}", *betrayed, f"{gone(worlds)} %", flags, small])
+    head = (
+        "scenario; betrayed %",
+        "today",
+        "exclusions",
+        "Tipline",
+        "oracle",
+        "avoidable losses removed",
+        "reviewed: honest / corrupt",
+        "small pool",
+    )
+    return f"## Under attack\n\n{_table(head, rows)}"
+
+
+def _tricks(bench: Bench) -> str:
+    def got(name: str) -> float:
+        return mean([probe[name] for probe in bench.probes]).value
+
+    def share(name: str) -> str:
+        return f"{100 * got(name):.0f} %"
+
+    def low(name: str) -> str:
+        return f"{100 * min(probe[name] for probe in bench.probes):.0f} %"
+
+    rows = [
+        ["one false accusation: what is left of a favourite's chance", f"{share('accused_one_left')}, at worst {low('accused_one_worst')}"],
+        ["40 by sources who cannot be told apart", f"{share('accused_sources_left')}, at worst {low('accused_sources_worst')}"],
+        ["40 by one informer", f"{share('accused_informer_left')}, at worst {low('accused_informer_worst')}"],
+        ["people whom these proposed for a review", f"{sum(got(f'accused_{who}_reviews') for who in ('one', 'sources', 'informer')):.1f}"],
+        ["ten tips of one matter reach a given favourite: linked", f"{share('linked_together')} (each by itself: {share('linked_apart')})"],
+        [
+            "a corrupt reader names those likelier than himself: his chance",
+            f"{share('poisoned_before')} → at most {share('poisoned_best')}; held once {share('poisoned_held_at')} of the pool are named",
+        ],
+        [
+            "40 clean cases reported by himself; by a friend; 10 that a second friend confirms: his chance",
+            f"{share('praised_before')} → {share('praised_himself')}; {share('praised_friend')}; {share('praised_second')}",
+        ],
+    ]
+    return f"## Single tricks\n\nEach on lines that have learned from 400 tips.\n\n{_table(('trick', 'what it brings'), rows)}"
+
+
+def _small(small: Sequence[Small]) -> str:
+    rows = [
+        [
+            str(one.people),
+            one.agencies,
+            f"{one.at_once:.0f} %",
+            f"{one.vetters:.0f} %",
+            f"{one.held:.0f} %",
+            f"{one.median:.0f} / {one.p95:.0f}",
+            f"{one.urgent_at_once:.0f} %",
+            f"{one.readers:.1f}",
+        ]
+        for one in small
+    ]
+    head = ("readers", "of", "at once", "wait for two vetters", "held", "hours, median / p95", "urgent: at once", "in an order")
+    assumed = (
+        "All are founders; three in five live where the line has its seat; a third are on duty at any hour. Three vetters, awake from "
+        f"{AWAKE[0]} to {AWAKE[1]} and then take {ANSWER:.0f} hours on average, of whom two must agree.\n"
+    )
+    return f"## Small lines\n\n{assumed}\n{_table(head, rows)}"
+
+
+def _assumed(bench: Bench) -> str:
+    policy, setting = bench.policy, Setting()
+    return f"""## What is assumed
+
+150 people of seven sorts in six regions; a quarter are corrupt, more in the police than among NGOs, in clusters by agency and by region.
+A corrupt person serves one region's network: where he lives, where a posting or kin ties him (declared half of the time), or one with
+which nothing ties him. He leaks {setting.own:.1%} of the cases that touch it and {setting.other:.1%} of others;
+{setting.lost_anyway:.0%} are lost whoever reads. Of outcomes, {setting.seen:.0%} are seen, {setting.delay:.0f} days later on average;
+one in twelve is wrong. Each case needs a handler and an enforcement lead. All numbers: `benchmarks/exposure/setting.py`.
+
+The policy believes other numbers than the true ones ({policy.learning.own:.0%} and {policy.learning.other:.0%} leaked). Nobody is given a
+case with a chance above {policy.cap:.0%}.
+
+Not simulated: what happens after a case was opened, readers who talk to each other, two networks that work together, decoys.
+"""
+
+
+def _picture(name: str) -> str:
+    return f"![Simulated: {name.removeprefix('exposure-').removesuffix('.png')}](images/{name})\n"
+
+
+def _faults(faults: Counter[str]) -> str:
+    return ", ".join(_each(+faults)) or "0"
+
+
+def _each(faults: Counter[str]) -> Iterator[str]:
+    yield from (f"{what}: {count}" for what, count in sorted(faults.items()))

@@ -1,0 +1,54 @@
+"""Why tips are held, for the operator: how many two vetters could let go out, and how many are urgent. Of no case, and of no time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.finding import Finding, look, mend
+from bot.keyrings import worker_keys
+from bot.settings import Settings
+from handlers.held import held
+from handlers.releases import COVERED
+from storage.engine import Database
+from storage.store import SqlStore
+
+ASK = "hand the letters to them (tipline vetters carry FILE); each signs: tipline vetters release CASE FILE --key VETTER.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`vetters`: how many wait for two vetters; `nobody`: how many nobody of the roster may read; `urgent_…`: how many of each."""
+
+    vetters: int = 0
+    nobody: int = 0
+    urgent_vetters: int = 0
+    urgent_nobody: int = 0
+
+    @property
+    def urgent(self) -> int:
+        return self.urgent_vetters + self.urgent_nobody
+
+    def findings(self) -> Iterator[Finding]:
+        if self.vetters:
+            say = mend if self.urgent_vetters else look
+            yield say("held", f"{self.vetters} tip(s) wait for two vetters{_of_them(self.urgent_vetters)}: {ASK}")
+        if self.nobody:
+            say = mend if self.urgent_nobody else look
+            yield say("held", f"{self.nobody} tip(s) nobody of the roster may read{_of_them(self.urgent_nobody)}: enlarge the roster.")
+
+
+def _of_them(urgent: int) -> str:
+    return f", {urgent} of them urgent" if urgent else ""
+
+
+async def held_tips(settings: Settings, database: Database) -> Held:
+    """One whose record does not hold counts as one that nobody may read. Raises KeyringError, StorageDown."""
+    keys, store, found = worker_keys(settings), SqlStore(database), Counter[tuple[bool, bool]]()
+    cases = await store.held()
+    async with store.begin() as tx:
+        for case_id, urgent in cases:
+            record = await held(tx, keys, case_id)
+            found[record is not None and record.hold in COVERED, urgent] += 1
+    return Held(found[True, False] + found[True, True], found[False, False] + found[False, True], found[True, True], found[False, True])

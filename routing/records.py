@@ -1,0 +1,152 @@
+"""Outcomes as records: of which area a case is, who was told of it by mouth, and the bytes that outlive the case.
+
+One value has one byte string, as in routing/fields.py; but a line's whole past is read at each start, so records are lists, not objects:
+{"v":1,"kind":"lessons","day","rows","events":[[day,area,verdict,informer,verified,[[person,prior,share],…],[outside,…]],…]}.
+Nothing in them tells of which case they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeGuard
+
+from routing.exposure import areas_of, opened
+from routing.fields import is_id
+from routing.learning import Event, Opened, Verdict
+from routing.people import Atlas, House, Person
+from routing.policy import Learning
+
+KIND = "lessons"
+NOWHERE = ""
+"""The area of a case whose place nobody knows."""
+MOST_OUTSIDE = 3
+"""So many of those who were told by mouth count, the most exposed: or whoever leaks a case would say that he told everybody."""
+
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+
+
+class RecordError(ValueError):
+    """Not a record of outcomes. Carries no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`events` in the order in which they are learned from; none = outcomes that teach nothing. `day` of the last, since 1970 UTC. `rows`:
+    of how many records it is made; 1 = of one outcome."""
+
+    day: int
+    rows: int
+    events: tuple[Event, ...]
+
+
+def area_of(regions: Collection[str], atlas: Atlas) -> str:
+    """The one network that an outcome counts for: below a country rather than a country, then where most of the places lie that the case
+    could mean, then the first by id. NOWHERE when none is known."""
+
+    def places(area: str) -> int:
+        return sum((atlas.area(region) or region) == area for region in regions if region in atlas.regions)
+
+    return max(areas_of(regions, atlas), key=lambda area: (atlas.area(area) is not None, places(area)), default=NOWHERE)
+
+
+def reader(person: Person, area: str, atlas: Atlas, learning: Learning) -> Opened:
+    """What the record keeps of a reader, by the card that he read with. A case of nowhere says nothing of whose network he serves, only
+    whether he leaks at all."""
+    told = opened(person, area, atlas, learning)
+    return replace(told, share=0.0) if area == NOWHERE else told
+
+
+def outside(houses: Iterable[tuple[House, str | None]], area: str, atlas: Atlas, learning: Learning) -> tuple[float, ...]:
+    """Expected exposure of each who was told by mouth: a kind of office, and the region of its agency where that is known; without one it
+    is taken to be of the case's own area."""
+    told = [learning.houses[house] * (learning.own if _touches(region, area, atlas) else learning.other) for house, region in houses]
+    return tuple(sorted(told, reverse=True)[:MOST_OUTSIDE])
+
+
+def _touches(region: str | None, area: str, atlas: Atlas) -> bool:
+    if region is None or area == NOWHERE or region not in atlas.regions or area not in atlas.regions:
+        return True
+    return region in atlas.above(area) or area in atlas.above(region)
+
+
+def record_bytes(record: Record) -> bytes:
+    """Raises RecordError for one that would not come back the same."""
+    data = _written(record)
+    if _read(data) != record:
+        raise RecordError("this record would not come back the same")
+    return data
+
+
+def parse_record(data: bytes) -> Record:
+    """Raises RecordError for anything but the exact bytes that record_bytes writes."""
+    record = _read(data)
+    if _written(record) != data:
+        raise RecordError("not the one way to write this record")
+    return record
+
+
+def _written(record: Record) -> bytes:
+    events = [
+        (e.day, e.area, e.verdict, e.informer, e.verified, [(r.person, r.prior, r.share) for r in e.readers], e.outside)
+        for e in record.events
+    ]
+    fields = {"v": 1, "kind": KIND, "day": record.day, "rows": record.rows, "events": events}
+    try:
+        return json.dumps(fields, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError):
+        raise RecordError("a record cannot be written") from None
+
+
+def _read(data: bytes) -> Record:
+    try:
+        return _record(json.loads(data))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise RecordError("unreadable") from None
+
+
+def _record(fields: dict[str, object]) -> Record:
+    """Raises RecordError, or ValueError, TypeError and KeyError where the parts are other ones."""
+    day, rows, events = fields["day"], fields["rows"], fields["events"]
+    if (fields["v"], fields["kind"]) != (1, KIND) or not (_whole(day) and _whole(rows) and isinstance(events, list)):
+        raise RecordError("not a record, or of another version")
+    return Record(day, rows, tuple([_event(item) for item in events]))
+
+
+def _event(item: list[object]) -> Event:
+    """Raises the same."""
+    day, area, verdict, informer, verified, readers, told = item
+    if not (_whole(day) and _id(area) and _id(informer) and isinstance(verified, bool)):
+        raise RecordError("an outcome's fields are other ones")
+    if not (isinstance(readers, list) and isinstance(told, list) and all(map(_chance, told))):
+        raise RecordError("an outcome's fields are other ones")
+    return Event(area, tuple([_opened(*item) for item in readers]), _VERDICTS[str(verdict)], informer, verified, day, tuple(told))
+
+
+@lru_cache(maxsize=1 << 16)
+def _opened(person: object, prior: object, share: object) -> Opened:
+    """The same readers come again and again."""
+    if not (_id(person) and person and _chance(prior) and _chance(share)):
+        raise RecordError("a reader's fields are other ones")
+    return Opened(person, prior, share)
+
+
+def _whole(value: object) -> TypeGuard[int]:
+    return type(value) is int and value >= 0
+
+
+def _id(value: object) -> TypeGuard[str]:
+    """Or nothing: no area, and sources."""
+    return isinstance(value, str) and _is_id(value)
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_id(value: str) -> bool:
+    return value == "" or is_id(value)
+
+
+def _chance(value: object) -> TypeGuard[float]:
+    return type(value) is float and 0 <= value <= 1

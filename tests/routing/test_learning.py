@@ -1,0 +1,362 @@
+"""Learning: what an outcome moves and what it never does (I5, I6); bounds of every informer; beliefs as the draw reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import exp, log, prod
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.exposure import areas_of, count_areas, exposures, opened, share_of, ties_of
+from routing.index import Index, index_of
+from routing.learning import (
+    SOURCES,
+    Beliefs,
+    BeliefsError,
+    Event,
+    Evidence,
+    Opened,
+    Verdict,
+    deserves_review,
+    exposed,
+    nothing_known,
+    update,
+)
+from routing.people import Atlas, House, Kin, Region, RegionKind, Roster
+from routing.policy import HOUSES, Learning
+from tests.routing.world import ATLAS, EVERYBODY, VETTERS, person, roster
+
+LEARNING = Learning()
+STEADY = replace(LEARNING, keep=1.0)
+"""Nothing is forgotten: what a report moves can be read off exactly."""
+AREAS = ("north", "south", "east", "calm")
+PEOPLE = tuple(f"p{n}" for n in range(6))
+INFORMERS = (*PEOPLE[:4], "x1", "x2", SOURCES)
+SLACK = 1e-9
+
+
+def leaked(*readers: str, informer: str = "x1", verified: bool = False, area: str = "north", outside: tuple[float, ...] = ()) -> Event:
+    return Event(area, tuple(Opened(name, 0.3, 0.2) for name in readers), Verdict.COMPROMISED, informer, verified, 20_000, outside)
+
+
+def clean(*readers: str, informer: str = "x1", verified: bool = True, area: str = "north") -> Event:
+    return replace(leaked(*readers, informer=informer, verified=verified, area=area), verdict=Verdict.CLEAN)
+
+
+def after(events: Iterable[Event], learning: Learning = LEARNING) -> Beliefs:
+    beliefs = nothing_known()
+    for event in events:
+        beliefs = update(beliefs, event, learning)
+    return beliefs
+
+
+def serves(evidence: Evidence, area: str) -> float:
+    """Log-likelihood of serving this area's network, against honesty."""
+    return evidence.base + evidence.extra.get(area, (0.0, 0.0))[1]
+
+
+READERS = st.lists(
+    st.builds(Opened, person=st.sampled_from(PEOPLE), prior=st.floats(0.02, 0.8), share=st.floats(0, 0.65)),
+    max_size=4,
+    unique_by=lambda reader: reader.person,
+).map(tuple)
+EVENTS = st.builds(
+    Event,
+    area=st.sampled_from(AREAS),
+    readers=READERS,
+    verdict=st.sampled_from(Verdict),
+    informer=st.sampled_from(INFORMERS),
+    verified=st.booleans(),
+    day=st.just(20_000),
+    outside=st.lists(st.floats(0, 0.3), max_size=2).map(tuple),
+)
+PAST = st.lists(EVENTS, max_size=12)
+
+
+# ---- what one outcome moves -----------------------------------------------------------------------------------------------------
+
+
+def test_one_reader_alone_is_moved_by_the_likelihoods_of_the_outcome() -> None:
+    """By hand: seen as compromised with .15 if nobody leaked, .90 if somebody did."""
+    evidence = after([clean("p1")]).of("p1")
+    assert serves(evidence, "north") == pytest.approx(-0.4), "log((1-.6)*.75/.85 + …) is more: it is cut off"
+    assert evidence.base == pytest.approx(-0.4 * log((0.9 * 0.85 + 0.1 * 0.10) / 0.85) / log((0.4 * 0.85 + 0.6 * 0.10) / 0.85))
+    verified = after([leaked("p1", verified=True)]).of("p1")
+    assert serves(verified, "north") == pytest.approx(log((0.9 - 0.75 * 0.4) / 0.15))
+    assert verified.base == pytest.approx(log((0.9 - 0.75 * 0.9) / 0.15))
+
+
+def test_he_is_suspected_more_where_the_case_was() -> None:
+    evidence = after([leaked("p1")]).of("p1")
+    assert evidence.serves("north", 0.2) > 0.2 > evidence.serves("south", 0.2)
+    assert evidence.serves("north", 0.9) == evidence.serves("north", 0.2), "the share of the outcome's day stays"
+    assert Evidence().serves("south", 0.2) == 0.2
+
+
+@given(EVENTS, PAST)
+def test_the_others_are_the_likelier_the_less_he_is_moved(event: Event, past: list[Event]) -> None:
+    """Telling somebody by mouth, or a second reader, never makes a leak look more like anybody's own."""
+    alone, shared = (after([*past, replace(event, outside=outside)], STEADY) for outside in ((), (0.18, 0.18)))
+    before = after(past, STEADY)
+    for reader in event.readers:
+        moved = serves(alone.of(reader.person), event.area) - serves(before.of(reader.person), event.area)
+        less = serves(shared.of(reader.person), event.area) - serves(before.of(reader.person), event.area)
+        assert abs(less) <= abs(moved) + SLACK
+
+
+def test_of_two_readers_the_one_who_leaked_before_explains_it() -> None:
+    history = [leaked("p1", verified=True)] * 4 + [clean("p2")] * 4
+    before, beliefs = after(history, STEADY), after([*history, leaked("p1", "p2", verified=True)], STEADY)
+    first, second = (serves(beliefs.of(name), "north") - serves(before.of(name), "north") for name in ("p1", "p2"))
+    assert first > second > 0
+
+
+def test_old_outcomes_fade() -> None:
+    events = [leaked("p1", verified=True)]
+    once, later = after(events).of("p1"), after([*events, clean("p1", area="south")]).of("p1")
+    assert later.base < once.base * LEARNING.keep
+    assert later.extra["north"][1] == pytest.approx(once.extra["north"][1] * LEARNING.keep)
+
+
+# ---- what says nothing ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_person_s_word_that_all_is_well_says_nothing() -> None:
+    assert after([clean("p1", "p2", verified=False)]).of("p1") == Evidence()
+
+
+def test_who_reports_a_leak_of_his_own_case_neither_gains_nor_loses() -> None:
+    beliefs = after([leaked("p1", "p2", informer="p1")])
+    assert beliefs.of("p1") == Evidence()
+    assert serves(beliefs.of("p2"), "north") > 0
+    verified = after([leaked("p1", "p2", informer="p1", verified=True)])
+    assert serves(verified.of("p1"), "north") > 0, "but where a second look agrees it is no more his word alone"
+
+
+def test_an_outcome_that_says_the_same_either_way_moves_nobody() -> None:
+    useless = replace(LEARNING, leaks_anyway=0.5, unseen=0.5)
+    assert after([leaked("p1", verified=True)], useless).of("p1") == Evidence()
+
+
+def test_a_case_that_nobody_had_opened_teaches_nothing() -> None:
+    assert after([leaked(verified=True)]).columns.rows == {}
+
+
+# ---- bounds of every informer ---------------------------------------------------------------------------------------------------
+
+
+def moved_up(beliefs: Beliefs, name: str) -> float:
+    evidence = beliefs.of(name)
+    return max([evidence.base, *(evidence.base + extra for _, extra in evidence.extra.values())])
+
+
+@pytest.mark.parametrize(("informer", "most"), [("x1", LEARNING.informer), (SOURCES, LEARNING.sources)])
+@given(events=st.lists(EVENTS.filter(lambda event: event.readers != ()), min_size=1, max_size=12))
+def test_one_informer_s_word_alone_moves_nobody_further(events: list[Event], informer: str, most: float) -> None:
+    his = [replace(event, verdict=Verdict.COMPROMISED, informer=informer, verified=False) for event in events]
+    beliefs = after(his, STEADY)
+    for name in PEOPLE:
+        assert moved_up(beliefs, name) <= most + SLACK
+        assert not deserves_review(beliefs.of(name))
+
+
+def test_the_bounds_are_reached() -> None:
+    once, often = after([leaked("p1")], STEADY), after([leaked("p1")] * 9, STEADY)
+    assert serves(once.of("p1"), "north") == pytest.approx(LEARNING.report)
+    assert serves(often.of("p1"), "north") == pytest.approx(LEARNING.informer)
+    sources = after([leaked("p1", informer=SOURCES)] * 9, STEADY)
+    assert serves(sources.of("p1"), "north") == pytest.approx(LEARNING.sources)
+
+
+@given(PAST, EVENTS)
+def test_one_outcome_moves_nobody_by_more_than_its_bound(past: list[Event], event: Event) -> None:
+    before, beliefs = after(past, STEADY), after([*past, event], STEADY)
+    most = LEARNING.clean if event.verdict is Verdict.CLEAN else LEARNING.verified if event.verified else LEARNING.report
+    for name in PEOPLE:
+        for area in AREAS:
+            assert abs(serves(beliefs.of(name), area) - serves(before.of(name), area)) <= most + SLACK
+
+
+# ---- I5: one false report moves nobody above review -----------------------------------------------------------------------------
+
+
+@given(PAST, EVENTS)
+def test_i5_one_unverified_report_is_never_a_review(past: list[Event], event: Event) -> None:
+    """Whatever was before without a verified leak: one more word, by whomever, is not enough; nor are many."""
+    words = [replace(one, verified=one.verified and one.verdict is Verdict.CLEAN) for one in past]
+    beliefs = after([*words, replace(event, verdict=Verdict.COMPROMISED, verified=False)])
+    assert not any(deserves_review(beliefs.of(name)) for name in PEOPLE)
+
+
+@given(PAST)
+def test_i5_no_single_informer_is_ever_enough(past: list[Event]) -> None:
+    """Also where second looks agreed each time."""
+    beliefs = after(replace(event, informer="x1" if event.informer != SOURCES else SOURCES) for event in past)
+    assert not any(deserves_review(beliefs.of(name)) for name in PEOPLE)
+
+
+def test_a_review_takes_verified_leaks_and_two_informers() -> None:
+    history = [leaked("p1", informer=informer, verified=True) for informer in ("x1", "x2", "x1", "x2")]
+    assert deserves_review(after(history).of("p1")), "the control"
+    assert not deserves_review(after(history[:1]).of("p1"))
+    assert not deserves_review(after(replace(event, informer="x1") for event in history).of("p1"))
+    assert not deserves_review(after(replace(event, verified=False) for event in history).of("p1"))
+    assert not deserves_review(after([*history, *[clean("p1")] * 20]).of("p1")), "and what was well since counts"
+
+
+def test_sources_are_neither_informer_nor_enough() -> None:
+    one = [leaked("p1", informer="x1", verified=True)] * 3
+    beliefs = after([*one, *[leaked("p1", informer=SOURCES)] * 5])
+    assert beliefs.of("p1").informers == {"x1"}
+    assert not deserves_review(beliefs.of("p1"))
+
+
+# ---- I6: no guilt by association ------------------------------------------------------------------------------------------------
+
+
+@given(PAST, PAST)
+def test_i6_what_others_did_moves_nothing_of_a_person_s_own(past: list[Event], others: list[Event]) -> None:
+    without = [replace(event, readers=tuple(r for r in event.readers if r.person != "p0")) for event in others]
+    before, beliefs = after(past), after([*past, *without])
+    assert beliefs.of("p0") == before.of("p0")
+    assert deserves_review(beliefs.of("p0")) is deserves_review(before.of("p0"))
+
+
+@given(PAST, st.floats(0.02, 0.8))
+def test_i6_a_review_does_not_ask_what_office_he_is_of(past: list[Event], prior: float) -> None:
+    """What is thought of his kind of office, of his house, his region or his vetters is no evidence against him."""
+    his = [replace(e, readers=tuple(r for r in e.readers if r.person == "p0")) for e in past]
+    retold = [replace(e, readers=tuple(replace(r, prior=prior) for r in e.readers)) for e in his]
+    assert after(his).of("p0").odds == pytest.approx(after(retold).of("p0").odds)
+    thought = replace(LEARNING, houses=dict.fromkeys(House, prior))
+    evidence = after(past).of("p0")
+    assert deserves_review(evidence, thought) is deserves_review(evidence)
+
+
+# ---- determinism ----------------------------------------------------------------------------------------------------------------
+
+
+@given(PAST)
+def test_the_same_outcomes_give_the_same_beliefs(past: list[Event]) -> None:
+    one, other = after(past), after(past)
+    assert one.columns.rows == other.columns.rows
+    assert one.columns.odds.tobytes() == other.columns.odds.tobytes()
+    assert all(one.of(name) == other.of(name) for name in PEOPLE)
+
+
+@given(PAST)
+def test_the_columns_are_the_evidence(past: list[Event]) -> None:
+    beliefs = after(past)
+    for name, row in beliefs.columns.rows.items():
+        evidence = beliefs.of(name)
+        assert (beliefs.columns.odds[row], beliefs.columns.spread[row]) == (evidence.odds, evidence.spread)
+        for area in AREAS:
+            held = beliefs.columns.served(area)[row]
+            expected = evidence.extra.get(area)
+            assert np.isnan(held) if expected is None else held == pytest.approx(expected[0] * exp(expected[1]))
+
+
+def test_the_columns_grow() -> None:
+    beliefs = after(leaked(f"p{n}", area=AREAS[n % 2]) for n in range(200))
+    assert len(beliefs.columns.rows) == 200
+    assert len(beliefs.columns.odds) >= 200
+    last = beliefs.columns.rows["p199"]
+    assert beliefs.columns.odds[last] == beliefs.of("p199").odds
+    assert not np.isnan(beliefs.columns.served("south")[last])
+    assert np.isnan(beliefs.columns.served("north")[last])
+
+
+def test_beliefs_that_were_updated_are_used_up() -> None:
+    first = nothing_known()
+    update(first, leaked("p1"))
+    with pytest.raises(BeliefsError):
+        update(first, leaked("p1"))
+
+
+# ---- exposure: what the draw reads ----------------------------------------------------------------------------------------------
+
+
+def alone(name: str) -> Index:
+    """One person: nobody's company shifts what is thought of him."""
+    return index_of(roster(person(name)))
+
+
+@pytest.mark.parametrize("agency", ["police-north", "haven", "liaison"])
+@pytest.mark.parametrize("known", [0, 1, 5])
+def test_exposure_is_that_of_learning(agency: str, known: int) -> None:
+    one = person("p1", agency=agency, home="nord", posting="ost")
+    told = opened(one, "north", ATLAS, LEARNING)
+    beliefs = after([replace(leaked("p1", verified=True), readers=(told,))] * known)
+    (found,) = exposures(beliefs, index_of(roster(one)), ["north"], LEARNING)
+    prior = min(LEARNING.highest, max(LEARNING.lowest, HOUSES[ATLAS.agencies[agency].kind]))
+    hidden = 1 - LEARNING.tied
+    elsewhere = replace(told, prior=prior, share=told.share if known else hidden / (count_areas(ATLAS) - 2))
+    assert found == pytest.approx(exposed(beliefs.of("p1"), elsewhere, "north", LEARNING))
+
+
+def test_of_several_areas_the_worst_counts_and_of_none_any() -> None:
+    beliefs = after([leaked("p1", verified=True)] * 3)
+    index = alone("p1")
+    north, south, both, none = (exposures(beliefs, index, areas, LEARNING)[0] for areas in (["north"], ["south"], ["north", "south"], []))
+    assert both == north > south
+    assert none > both
+
+
+def test_company_shifts_what_is_expected_of_a_person_and_nothing_else() -> None:
+    """The same agency, the same region, the same vetters: each alone raises it."""
+    beliefs = after([leaked("p1", informer=f"x{n}", verified=True) for n in range(6)])
+    stranger = person("p2", agency="lantern", home="ost", posting="ost", vetters=("c", "d"))
+    near = (
+        replace(stranger, card=replace(stranger.card, agency="haven")),
+        replace(stranger, card=replace(stranger.card, home="sud")),
+        replace(stranger, vetters=VETTERS),
+    )
+    apart, *found = (exposures(beliefs, index_of(roster(person("p1"), one)), ["east"], LEARNING)[1] for one in (stranger, *near))
+    assert min(found) > apart
+    assert beliefs.of("p2") == Evidence()
+
+
+@given(PAST, st.sets(st.sampled_from(AREAS), max_size=3))
+def test_exposures_are_chances_in_the_order_of_the_index(past: list[Event], areas: set[str]) -> None:
+    index = index_of(Roster(EVERYBODY[:40], ATLAS))
+    renamed = [replace(e, readers=tuple(replace(r, person=f"p{int(r.person[1:]):03}") for r in e.readers)) for e in past]
+    found = exposures(after(renamed), index, sorted(areas), LEARNING)
+    assert found.shape == (40,)
+    assert ((found > 0) & (found <= LEARNING.own)).all()
+
+
+def test_a_corrupt_person_serves_where_his_ties_are() -> None:
+    tied = person("p1", home="nord", posting="sud", kin=(Kin("Ana", "harbour", None), Kin("Luis", None, "haven")))
+    assert ties_of(tied, ATLAS) == {"north", "south"}
+    assert share_of(tied, "north", ATLAS, LEARNING) == LEARNING.tied / 2
+    assert share_of(tied, "east", ATLAS, LEARNING) == pytest.approx((1 - LEARNING.tied) / 2)
+    every = [share_of(tied, area, ATLAS, LEARNING) for area in AREAS]
+    assert sum(every) == pytest.approx(1)
+    nowhere = person("p2", home="gone", posting="gone")
+    assert share_of(nowhere, "north", ATLAS, LEARNING) == pytest.approx(1 / 4)
+    small = Atlas((Region("r", None, RegionKind.REGION, ("R",)),), ())
+    assert share_of(person("p3", home="r", posting="r"), "elsewhere", small, LEARNING) == pytest.approx(1 - LEARNING.tied)
+
+
+def test_areas_are_regions_seas_or_countries_that_the_file_has() -> None:
+    assert areas_of({"harbour", "nord", "sud", "calm", "abroad", "gone"}, ATLAS) == ("abroad", "calm", "north", "south")
+    assert areas_of((), ATLAS) == ()
+
+
+def test_a_reader_of_an_agency_that_the_file_lacks_is_of_some_office() -> None:
+    assert opened(person("p1", agency="gone"), "north", ATLAS, LEARNING).prior == HOUSES[House.OTHER]
+
+
+def test_exposure_is_a_noisy_or_over_readers() -> None:
+    """The control of the tests above: what `update` takes to be the chance that nobody leaked."""
+    past = [leaked("p1", verified=True)] * 2
+    beliefs, readers = after(past, STEADY), (Opened("p1", 0.3, 0.2), Opened("p2", 0.1, 0.05))
+    kept: Sequence[float] = [1 - exposed(beliefs.of(r.person), r, "north", STEADY) for r in readers]
+    moved = after([*past, replace(leaked(verified=True), readers=readers)], STEADY)
+    others = prod(kept) / kept[1]
+    expected = log(0.9 - 0.75 * 0.4 * others) - log(0.9 - 0.75 * others)
+    assert serves(moved.of("p2"), "north") == pytest.approx(expected)
