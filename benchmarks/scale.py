@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ TARGETS_MS = {1_000: 5.0, 100_000: 50.0}
 TARGET_US = 50.0
 MOST_NAMED = 100
 """People in one tip: a text has no room for more."""
+READERS = 20_000
+"""People who have read a case that ended, each of one area."""
+
 Floats = NDArray[np.float64]
 
 
@@ -76,15 +79,14 @@ def line_of(people: int, tips: int) -> Line:
 
 def outcomes(line: Line, count: int, seed: int = 1) -> Iterator[Event]:
     """As they come in a line: two readers, at times three; half verified; every seventh somebody's tip-off."""
-    dice, people, ring = random.Random(seed), line.roster.people, line.land.ring
-
-    @lru_cache(maxsize=1 << 18)
-    def held(at: int, area: str) -> Opened:
-        return reader(people[at], area, line.land.atlas, DEFAULT.learning)
-
+    dice, ring = random.Random(seed), line.land.ring
+    held: dict[str, list[Opened]] = {area: [] for area in ring}
+    for at, person in enumerate(line.roster.people[:READERS]):
+        area = ring[at % len(ring)]
+        held[area].append(reader(person, area, line.land.atlas, DEFAULT.learning))
     for n in range(count):
         area = dice.choice(ring)
-        readers = tuple(held(at, area) for at in {dice.randrange(len(people)) for _ in range(2 + (dice.random() < 0.2))})
+        readers = tuple(dice.sample(held[area], min(len(held[area]), 2 + (dice.random() < 0.2))))
         verdict = Verdict.COMPROMISED if dice.random() < 0.15 else Verdict.CLEAN
         yield Event(area, readers, verdict, f"{dice.randrange(400):032x}", dice.random() < 0.5, FIRST_DAY + n * 3_000 // count)
 

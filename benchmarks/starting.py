@@ -22,7 +22,8 @@ from handlers.lessons import Memory, open_record, seal_record
 from routing.learning import Event, nothing_known, update
 from routing.records import Record, parse_record, record_bytes
 from sealing.keyring import WorkerKeys, load_worker, make_secrets
-from sealing.rows import DAY_MS, LessonRow
+from sealing.learned_rows import LessonRow
+from sealing.rows import DAY_MS
 from storage.engine import open_database
 from storage.store import SqlStore
 
@@ -61,8 +62,9 @@ async def _write(keys: WorkerKeys, url: str, events: Iterator[Event]) -> float:
             if not some:
                 break
             row_id = f"{number:016d}{hashlib.sha256(number.to_bytes(8)).hexdigest()[:48]}"
+            names = tuple(f"{number:08x}{n:08x}" for n in range(len(some)))
             start = time.process_time()
-            row = seal_record(keys, row_id, Record(some[-1].day, len(some), some))
+            row = seal_record(keys, row_id, Record(some[-1].day, len(some), some, names))
             sealing += time.process_time() - start
             await tx.add_lesson(row)
     await database.close()
@@ -109,7 +111,11 @@ def _parts(keys: WorkerKeys, rows: Sequence[LessonRow]) -> dict[str, float]:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Of this process alone: what getrusage says on Linux counts the parent that it was forked from."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    own = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return (own or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])[0] / 1024
 
 
 def main() -> None:

@@ -90,6 +90,7 @@ async def worker(settings: Settings, database: Database, practice: PracticeToken
         if settings.database_url.reveal().startswith("sqlite"):
             await made.queue.drop_leases()  # one box, one worker: what a dead one had in hand is free at once
         await made.memory.learn(made.store)  # before anybody is drawn
+        await made.lost.look(made.store)
         if await made.translator.start() == "open":
             event(Event.NETWORK_OPEN)
         _put_off(await made.watching.beat())  # before anything that was due meanwhile runs
@@ -144,10 +145,8 @@ async def _review(made: wiring.Worker, stop: asyncio.Event) -> None:
 
 
 async def _learn(made: wiring.Worker, stop: asyncio.Event) -> None:
-    async def learn() -> None:
-        await made.memory.learn(made.store)
-
-    await _again_and_again(learn, stop, REVIEW_S)
+    """What outcomes tell, and whom vetters should look into."""
+    await _again_and_again(made.reviews.look, stop, REVIEW_S)
 
 
 async def _sweep(made: wiring.Worker, stop: asyncio.Event) -> None:

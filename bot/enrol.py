@@ -203,6 +203,7 @@ async def take_lists(store: SqlStore, keys: WorkerKeys, vetters: Vetters, hour: 
 
 
 NOT_PUT = {
+    NotPut.KEYS: "Refused: a key of this card is on another person's card; everybody makes a key of his own (tipline keygen).",
     NotPut.ENROLLED: "Refused: this card is enrolled already; a new card needs the next number.",
     NotPut.NUMBER: "Refused: a card with this or a higher sequence number is enrolled; a new card needs the next number.",
     NotPut.ANNOUNCED: "Refused: this card is announced already, and counts a week after that.",

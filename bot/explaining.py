@@ -124,8 +124,9 @@ class Explained:
 
 
 async def explain(store: Store, keys: WorkerKeys, clock: Clock, case_id: str) -> Explained:
-    """The look into the gate file is logged, in the same transaction. Raises ExplainError, StorageDown."""
-    async with store.begin() as tx:
+    """The look into the gate file is logged before anything is told, in a transaction of its own: a log is long, and nobody who writes
+    shall wait for the reading of it. Raises ExplainError, StorageDown."""
+    async with store.reading() as tx:
         case = await tx.case(case_id)
         gate = _gate(keys, case)
         if case is None or case.gate is None or gate is None:
@@ -133,6 +134,7 @@ async def explain(store: Store, keys: WorkerKeys, clock: Clock, case_id: str) ->
         log, everybody, coins = await _log(tx, case_id), await _everybody(tx, keys), keys.coins(case_id)
         cards = [*everybody.values(), *await _opened_with(tx, keys, case_id)]
         unchecked, became = await _became(tx, keys, gate, log, cards)
+    async with store.begin() as tx:
         await tx.log(worker_leaf(keys, Entry(clock.now_ms() // HOUR_MS, EntryKind.EXPLAIN, case_id, sha256(case.gate), "")))
     again, led = drawn_again(gate, Role.HANDLER, coins), drawn_again(gate, Role.LEAD, coins)
     return Explained(
@@ -146,7 +148,7 @@ async def explain(store: Store, keys: WorkerKeys, clock: Clock, case_id: str) ->
         leads=_places(gate.lead_order, led, became),
         chances=_chances(gate, everybody),
         barred=_barred(gate, everybody.values()),
-        commitment=_commitment(keys, log, case_id),
+        commitment=_commitment(keys, log),
         coins=coins.hex(),
         order_follows=_follows(gate, gate.order, again),
         leads_follow=_follows(gate, gate.lead_order, led),
@@ -202,38 +204,40 @@ def _known(data: bytes) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """Entries of one case, and the line's commitments, each with its index."""
+    """Entries of one case, and the line's commitments, each with its index and its leaf."""
 
-    of_case: Sequence[tuple[int, bytes]]
-    commits: Sequence[tuple[int, bytes]]
+    of_case: Sequence[tuple[int, Entry, bytes]]
+    commits: Sequence[tuple[int, Entry, bytes]]
 
 
 async def _log(tx: Tx, case_id: str) -> _Log:
-    of_case, commits = list[tuple[int, bytes]](), list[tuple[int, bytes]]()
+    of_case, commits = list[tuple[int, Entry, bytes]](), list[tuple[int, Entry, bytes]]()
     start, ours, committed = 0, f'"case":"{case_id}"'.encode(), f'"kind":"{EntryKind.COMMIT.value}"'.encode()
     while leaves := await tx.leaves(start, PAGE):
         for index, leaf in enumerate(leaves, start):
-            if ours in leaf:
-                of_case.append((index, leaf))
-            elif committed in leaf:
-                commits.append((index, leaf))
+            if not (ours in leaf or committed in leaf) or (entry := _entry(leaf)) is None:
+                continue
+            if entry.case == case_id:
+                of_case.append((index, entry, leaf))
+            elif entry.kind is EntryKind.COMMIT:
+                commits.append((index, entry, leaf))
         start += len(leaves)
     return _Log(of_case, commits)
 
 
-def _commitment(keys: WorkerKeys, log: _Log, case_id: str) -> Commitment:
+def _commitment(keys: WorkerKeys, log: _Log) -> Commitment:
     mine, secret = public_of(keys.custody_seed), keys.draw_commitment()
-    made = [(index, entry) for index, leaf in log.commits if (entry := _held(leaf, mine)) is not None and entry.kind is EntryKind.COMMIT]
+    made = [(index, entry) for index, entry, leaf in log.commits if holds(leaf, mine)]
     ours = [(index, entry.hour) for index, entry in made if entry.sha256 == secret]
-    first = min((index for index, leaf in log.of_case if (e := _held(leaf, mine)) is not None and e.case == case_id), default=0)
+    first = next((index for index, _, leaf in log.of_case if holds(leaf, mine)), 0)
     others = len({entry.sha256 for _, entry in made} - {secret})
     return Commitment(secret, ours[0][1] if ours else None, bool(ours) and ours[0][0] < first, others)
 
 
-def _held(leaf: bytes, public: str) -> Entry | None:
-    """The entry, where this key signed it."""
+def _entry(leaf: bytes) -> Entry | None:
+    """What it says, whoever signed it."""
     try:
-        return read_leaf(leaf)[0] if public and holds(leaf, public) else None
+        return read_leaf(leaf)[0]
     except EntryError:
         return None
 
@@ -248,9 +252,9 @@ async def _became(
         his = [card for card in cards if card.person == seat.person]
         files = {keys.inner_hash(grant.key_file) for grant in await grants_of(tx, keys, gate.case, gate.epoch, seat.person)}
         became: dict[str, str] = {}
-        for leaf in [leaf for _, leaf in log.of_case if _is_about(leaf, files, {seat.card, *(card.card for card in his)})]:
-            entry = read_leaf(leaf)[0]
-            if any(_held(leaf, key) for key in ({card.verify_key for card in his} if entry.kind in ACTED else {mine})):
+        held_by, his_cards = {card.verify_key for card in his if card.verify_key}, {seat.card, *(card.card for card in his)}
+        for entry, leaf in [(entry, leaf) for _, entry, leaf in log.of_case if _is_about(entry, files, his_cards)]:
+            if any(holds(leaf, key) for key in (held_by if entry.kind in ACTED else {mine})):
                 became.setdefault(BECAME[entry.kind], _day(entry.hour))
             else:
                 unchecked += 1
@@ -266,11 +270,7 @@ def _places(seats: Sequence[Seat], again: tuple[str, ...] | None, became: Mappin
     return tuple(Place(seat.person, seat.rank, seat.rank <= drawn, became[seat.person]) for seat in seats)
 
 
-def _is_about(leaf: bytes, files: Collection[str], cards: Collection[str]) -> bool:
-    try:
-        entry = read_leaf(leaf)[0]
-    except EntryError:
-        return False
+def _is_about(entry: Entry, files: Collection[str], cards: Collection[str]) -> bool:
     return entry.kind in BECAME and (entry.sha256 in files or (entry.kind is EntryKind.CLOSE and entry.card in cards))
 
 
@@ -294,7 +294,7 @@ def _barred(gate: GateFile, everybody: Collection[Known]) -> tuple[str, ...]:
 def drawn_again(gate: GateFile, role: Role, coins: bytes) -> tuple[str, ...] | None:
     """The order of a role that these coins give, from what the gate file keeps of the draw: nobody, of a tip that was held until it went to
     the trustees. None = it keeps too little, being of before, or another case's."""
-    if not gate.lots:
+    if not gate.lots or Flag.LINKED in gate.flags:
         return None if gate.chances else ()
     chances = {name: chance for name, chance in gate.chances.items() if gate.lots[name].role is role}
     if not chances:
@@ -305,10 +305,11 @@ def drawn_again(gate: GateFile, role: Role, coins: bytes) -> tuple[str, ...] | N
 
 
 def _follows(gate: GateFile, seats: Sequence[Seat], again: tuple[str, ...] | None) -> Follows:
-    """Behind those drawn, others may have been seated later."""
+    """Whether they are those whom the coins chose; who of them reads first is by what outcomes tell, which is kept nowhere. Behind those
+    drawn, others may have been seated later."""
     if again is None:
         return Follows.SHARED if Flag.LINKED in gate.flags else Follows.UNKNOWN
-    return Follows.YES if tuple(seat.person for seat in seats[: len(again)]) == again else Follows.NO
+    return Follows.YES if sorted(seat.person for seat in seats[: len(again)]) == sorted(again) else Follows.NO
 
 
 def _day(hour: int) -> str:

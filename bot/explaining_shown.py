@@ -39,11 +39,11 @@ FLAGS = {
     Flag.OTHER_LANGUAGE: "Somebody who was drawn does not read the language of the source.",
     Flag.TWO_VETTERS_REVIEW: "Urgent, and a small pool: it went out at once, and two vetters were asked to look at it afterwards.",
     Flag.FEW_LEADS: "Few leads: too few could lead it for the usual highest chance. A lead reads nothing before a reader asks for one.",
-    Flag.LINKED: "Linked: it has the order of an earlier tip of the same matter. Its own coins drew nobody.",
+    Flag.LINKED: "Linked: it has the readers of an earlier tip of the same matter. Its own coins drew nobody; they gave them their turns.",
 }
 FOLLOWS = {
     Follows.YES: "[green]yes[/]",
-    Follows.NO: "[bold red]NO[/]: somebody changed the order, or what it was drawn from",
+    Follows.NO: "[bold red]NO[/]: somebody changed who was drawn, or what from",
     Follows.SHARED: "not these: the order is that of an earlier tip of the same matter",
     Follows.UNKNOWN: "cannot be told: sealed by a version that kept too little of the draw",
 }
@@ -52,8 +52,8 @@ NOT_SHOWN = (
     "line's, so that neither its readers nor this machine open them alone. Enough trustees' shares make up the case's key."
 )
 CHANCES = (
-    "The order was drawn again from the chances below. How those came about is not kept: it takes the tip, the roster of that day and what "
-    "earlier outcomes taught."
+    "Who is in the order was drawn again from the chances below. How those came about, and who of those drawn comes first, is not kept: it "
+    "takes the tip, the roster of that day and what earlier outcomes taught."
 )
 KEEP = "Whoever holds this page knows who reads the case and who comes next. That it was made stands in the custody log (explain)."
 
@@ -154,7 +154,7 @@ def _coins(out: Console, told: Explained) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     table.add_row("Committed before the tip", _committed(told.commitment))
-    table.add_row("The order follows from them", FOLLOWS[told.order_follows])
+    table.add_row("Those drawn follow from them", FOLLOWS[told.order_follows])
     if told.leads:
         table.add_row("The leads follow", FOLLOWS[told.leads_follow])
     out.print(Padding(table, (0, 0, 0, 2)))

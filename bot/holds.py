@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from bot.finding import Finding, look, mend
 from bot.keyrings import worker_keys
 from bot.settings import Settings
-from handlers.held import held
-from handlers.releases import COVERED
+from handlers.held import COVERED, held
 from storage.engine import Database
 from storage.store import SqlStore
 
-ASK = "hand the letters to them (tipline vetters carry FILE); each signs: tipline vetters release CASE FILE --key VETTER.key"
+ASK = "hand the letters to them (tipline vetters carry FILE); each signs: tipline vetters release CASE CODE FILE --key VETTER.key"
 
 
 @dataclass(frozen=True, slots=True)

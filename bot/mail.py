@@ -16,6 +16,7 @@ from handlers.enrolment import News
 from handlers.leaving import Matter
 from handlers.ports import Trouble
 from handlers.releases import Freed
+from handlers.reviews import Inquiry
 from routing.people import Hold
 from sealing import age
 from sealing.rows import LetterRow
@@ -27,6 +28,10 @@ DAY_S = 86_400
 WORDS = {
     Matter.TIE.value: "A reader declared a tie, in his words below. He is drawn for nothing more until a new key card says it.",
     Matter.PRESSURED.value: "A reader says that he is being pressured. His access has ended, his cases move on. Do not ask him by phone.",
+    Inquiry.REVIEW.value: (
+        "Outcomes of several cases speak against this reader. It may be chance or slander: two of you look into it, ask, decide. "
+        "Nothing follows by itself."
+    ),
     Trouble.ORDER_EXHAUSTED.value: "A case has nobody left to read it. The trustees are asked, where the line has them.",
     Trouble.TWO_VETTERS_REVIEW.value: (
         "An urgent case went out at once although very few could read it. Look at the roster within 24 hours: who suspended whom?"
@@ -36,11 +41,11 @@ WORDS = {
     Trouble.DISAGREED.value: "A second reader did not agree that a case be closed, and has it now.",
     Hold.NEEDS_TWO_VETTERS.value: (
         "A tip is held, as so few may read it that its reader is easy to guess. Two vetters, of different houses, can let it go out: "
-        "tipline vetters release CASE FILE --key YOUR.key"
+        "tipline vetters release CASE CODE FILE --key YOUR.key"
     ),
     Hold.POISONED.value: (
         "A tip is held, as those whom it names would leave the draw to few. Two vetters, of different houses, can let it go out: "
-        "tipline vetters release CASE FILE --named --key YOUR.key"
+        "tipline vetters release CASE CODE FILE --key YOUR.key"
     ),
     Hold.NOBODY_ELIGIBLE.value: "A tip is held, as nobody of the roster may read it. Nobody can release it: enlarge the roster.",
     Freed.SIGNED.value: "A vetter signed that a held tip go out. It takes two, of different houses.",
@@ -48,6 +53,10 @@ WORDS = {
     News.CARD_ANNOUNCED.value: (
         "A new key card lifts something of the person's. It counts in a week, unless two vetters, of different houses, suspend or revoke "
         "that card; one vetter's suspension alone lapses after 72 hours."
+    ),
+    News.NAMESAKE.value: (
+        "A card was loaded for a person with the name of another one of the roster. Are they two? Whoever has two cards is drawn twice: "
+        "if it is one person, two of you revoke one of the cards."
     ),
     News.SUSPENDED.value: "A vetter suspended a person's card. Without a second vetter's signature it lapses after 72 hours.",
     News.STAYS.value: "A vetter suspended a person's card, and it stays suspended now, until two vetters lift that.",

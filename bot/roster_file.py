@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -27,7 +27,8 @@ NEEDED = ("agency", "home", "posting", "languages")
 LISTS = ("past_agencies", "past_postings", "languages", "kin", "conflicts", "spellings", "vetters")
 FLAGS = ("child_clearance", "founder")
 NUMBERS = ("capacity", "issued_days_ago", "sequence")
-FIELDS = frozenset((*NEEDED, *LISTS, *FLAGS, *NUMBERS, "id", "name", "role", "hours", "expires"))
+DATES = ("issued", "expires")
+FIELDS = frozenset((*NEEDED, *LISTS, *FLAGS, *NUMBERS, *DATES, "id", "name", "role", "hours"))
 YES, NO = frozenset({"yes", "true", "1", "x"}), frozenset({"no", "false", "0"})
 ATLAS = ("regions", "agencies")
 UNSIGNED = ("a vetter", "another vetter")
@@ -44,10 +45,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """`duty`: declared hours by person id. Ids are the numbers in the file."""
+    """`duty`: declared hours by person id. Ids are the numbers in the file. `conflicts`: how many people have some, which nothing here
+    looks at: they are names, and the tips that are simulated name nobody."""
 
     roster: Roster
     duty: Mapping[str, Duty]
+    conflicts: int = 0
 
 
 class RosterFileError(ValueError):
@@ -76,7 +79,7 @@ def read_roster(file: Path, atlas: Atlas | None, now: datetime) -> Described:
             duty[person.id] = fields.duty
     if problems:
         raise RosterFileError(*problems)
-    return Described(Roster(tuple(people), atlas), duty)
+    return Described(Roster(tuple(people), atlas), duty, sum(bool(entry.fields.get("conflicts")) for entry in entries))
 
 
 def _parsed(file: Path) -> Mapping[str, object]:
@@ -177,15 +180,19 @@ class _Fields:
                 self._wrong(f"{field} is missing")
 
     def person(self, id: str, now: datetime) -> Person:
-        issued = now - timedelta(days=self._number("issued_days_ago", 0))
+        issued = self._issued(now)
+        expires = self._date("expires", (issued + timedelta(days=VETTING_DAYS)).date())
+        if expires < issued.date():
+            self._wrong("expires lies before the card was issued")
         self.duty = self._hours()
+        self._texts("conflicts")
         card = Card(
             person=id, name="", spellings=(), age_recipient="", verify_key="", role=self._role(), agency=self._agency("agency"),
             past_agencies=self._known("past_agencies", self._texts("past_agencies"), self._atlas.agencies), home=self._region("home"),
             posting=self._region("posting"), past_postings=self._known("past_postings", self._texts("past_postings"), self._atlas.regions),
             kin=tuple(self._kin()), conflicts=(), languages=self._texts("languages"), child_clearance=self._flag("child_clearance"),
-            capacity=self._number("capacity", 4), founder=self._flag("founder"), sequence=1, issued=issued,
-            expires=(issued + timedelta(days=VETTING_DAYS)).date(),
+            capacity=self._number("capacity", 4), founder=self._flag("founder"), sequence=self._number("sequence", 1), issued=issued,
+            expires=expires,
         )  # fmt: skip
         return Person(card, self._texts("vetters") or UNSIGNED)
 
@@ -239,6 +246,30 @@ class _Fields:
         if isinstance(told, int) and not isinstance(told, bool) and 0 <= told < 100_000:
             return told
         self._wrong(f"{field} must be a whole number")
+        return default
+
+    def _issued(self, now: datetime) -> datetime:
+        if "issued" not in self._entry.fields:
+            return now - timedelta(days=self._number("issued_days_ago", 0))
+        if "issued_days_ago" in self._entry.fields:
+            self._wrong("issued and issued_days_ago say the same: leave one out")
+        day = self._date("issued", now.date())
+        if day > now.date():
+            self._wrong("issued lies in the future")
+        return min(now, datetime.combine(day, time(), UTC))
+
+    def _date(self, field: str, default: date) -> date:
+        """Of TOML a date, or a text as 2027-06-30; at a day, whatever the time in it."""
+        told = self._entry.fields.get(field, default)
+        try:
+            day = date.fromisoformat(told[:10]) if isinstance(told, str) else told
+        except ValueError:
+            day = None
+        if isinstance(day, datetime):
+            return day.date()
+        if isinstance(day, date):
+            return day
+        self._wrong(f"{field} must be a day, as 2027-06-30")
         return default
 
     def _kin(self) -> Iterator[Kin]:

@@ -49,6 +49,8 @@ def simulate(
         for problem in fault.problems:
             err.print(problem, markup=False)
         raise typer.Exit(1) from None
+    if roster is not None and described.conflicts:
+        err.print(f"Not looked at: the conflicts of {described.conflicts} people. They are names, and no tip here names anybody.")
     found = simulated(described, tuple(language or ()), now)
     if svg is not None:
         title = "Simulated: the practice roster" if roster is None else "Simulated"

@@ -12,14 +12,14 @@ from pathlib import Path
 from bot.enrol import EnrolError, enrolment_at, read_signed, unlocked
 from bot.terminal import spoken_hour
 from handlers.enrolment import NotTaken, RosterMoved, Taken
+from handlers.held import COVERED
 from handlers.releases import Freed, NotFreed, Releases
 from handlers.roster import Vetters
 from handlers.standing import LIFT_HOURS, Standing, State
-from routing.people import Hold
 from sealing.custody import ID, Entry, EntryKind, read_leaf
 from sealing.keyring import WorkerKeys
 from sealing.signing import fingerprint, public_of
-from sealing.statements import StatementError, matter, parse_statement, signed_entry, statement_bytes
+from sealing.statements import StatementError, matter_of_code, parse_statement, signed_entry, statement_bytes
 from storage.store import SqlStore
 
 NOT_TAKEN = {
@@ -72,7 +72,7 @@ NOT_FREED = {
     NotFreed.UNREADABLE: NOT_TAKEN[NotTaken.UNREADABLE],
     NotFreed.STRANGER: NOT_TAKEN[NotTaken.STRANGER],
     NotFreed.HOUR: NOT_TAKEN[NotTaken.HOUR],
-    NotFreed.CASE: "Refused: no tip of this case id is held now.",
+    NotFreed.CASE: "Refused: no tip of this case id is held now, or for another reason than the one signed: look for a newer letter.",
     NotFreed.TWICE: NOT_TAKEN[NotTaken.TWICE],
 }
 FREED = {
@@ -100,11 +100,15 @@ def state(file: Path, kind: EntryKind, card: str, hour: int, key_file: str, pass
     return _add(file, Entry(hour, kind, "", card, card), key_file, passphrase)
 
 
-def release(file: Path, case: str, hold: Hold, hour: int, key_file: str, passphrase: str) -> int:
-    """The same of a tip that is held for this reason. Raises EnrolError."""
+def release(file: Path, case: str, code: str, hour: int, key_file: str, passphrase: str) -> int:
+    """The same of a tip that is held, by the code in the line's letter, which stands in no file. Raises EnrolError."""
     if ID.fullmatch(case) is None:
         raise EnrolError("A case is named by the 32 hex digits that stand in the line's letter.")
-    return _add(file, Entry(hour, EntryKind.RELEASE, case, matter(case, hold.value), ""), key_file, passphrase)
+    try:
+        named = matter_of_code(case, code, (hold.value for hold in COVERED))
+    except StatementError:
+        raise EnrolError("The release code is mistyped, or of another case: copy both out of the same letter.") from None
+    return _add(file, Entry(hour, EntryKind.RELEASE, case, named, ""), key_file, passphrase)
 
 
 def _add(file: Path, entry: Entry, key_file: str, passphrase: str) -> int:

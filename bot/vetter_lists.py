@@ -18,7 +18,6 @@ from bot.files import VettersError, read_chain
 from bot.settings import Mode
 from bot.terminal import OwnKey, PassphraseFile, Yes, ask, err, key_text, passphrase, settings_of
 from bot.wiring import SystemClock
-from routing.people import Hold
 from sealing.rows import HOUR_MS
 from sealing.signing import fingerprint, public_of
 from sealing.vetters import ChainError, SignedList, VetterList, first_list, majority, next_list, parse_signed_list, read_list
@@ -135,17 +134,16 @@ def letters(
 @app.command()
 def release(
     case: Annotated[str, typer.Argument(help="The case, by the 32 hex digits in the line's letter.")],
+    code: Annotated[str, typer.Argument(help="The release code in that letter.")],
     statement: Annotated[Path, typer.Argument(help="The statement to write, or to add your signature to.")],
     key: OwnKey,
-    named: Annotated[bool, typer.Option("--named", help="Of a tip that is held because it names too many.")] = False,
     passphrase_file: PassphraseFile = None,
     yes: Yes = False,
 ) -> None:
     """Vetters: let a tip that is held go out. It takes two vetters; who reads it, the draw chooses."""
     err.print(stating.NEEDS_RELEASE[min(stating.signed_before(statement), 1)])
     ask("Let this tip go out?", yes=yes)
-    hold, hour = Hold.POISONED if named else Hold.NEEDS_TWO_VETTERS, SystemClock().now_ms() // HOUR_MS
-    count = stating.release(statement, case, hold, hour, key_text(key), passphrase(passphrase_file))
+    count = stating.release(statement, case, code, SystemClock().now_ms() // HOUR_MS, key_text(key), passphrase(passphrase_file))
     way = "Hand it to the other vetter, and then to the operator" if count == 1 else "Bring it to the operator at once"
     err.print(f"{statement} has {count} signed statement(s). {way}: tipline roster load {statement}")
 

@@ -40,10 +40,12 @@ from handlers.gateway_sender import GatewaySender
 from handlers.handset import HandsetSender
 from handlers.intake import Acceptor
 from handlers.lessons import Memory
+from handlers.lost_lessons import LostLessons
 from handlers.notices import NOTICE
 from handlers.phrases import Phrase
 from handlers.ports import Sender
 from handlers.reconcile import TwilioLog
+from handlers.reviews import Reviews
 from handlers.rotation import Rotation
 from handlers.slots import Slots
 from handlers.talk import Timing
@@ -199,6 +201,8 @@ class Worker:
     rotation: Rotation
     watching: Watching
     memory: Memory
+    lost: LostLessons
+    reviews: Reviews
 
 
 def worker(settings: Settings, database: Database, practice: PracticeToken | None) -> Worker:
@@ -227,8 +231,9 @@ def worker(settings: Settings, database: Database, practice: PracticeToken | Non
     queue = SqlQueue(database, clock, on_event=queue_event)
     rotation = Rotation(keys, key_folder(settings), SqlEpochs(database))
     return Worker(
-        store, queue, DeskReads(database, clock), keys, clock, made.handlers, translator, senders, rotation, made.watching, made.memory
-    )
+        store, queue, DeskReads(database, clock), keys, clock, made.handlers, translator, senders, rotation, made.watching, made.memory,
+        made.lost, made.reviews,
+    )  # fmt: skip
 
 
 def own_numbers(settings: Settings) -> frozenset[str]:

@@ -23,6 +23,7 @@ from handlers.leaving import Leaving
 from handlers.lessons import Memory
 from handlers.letters import Letters
 from handlers.links import Links
+from handlers.lost_lessons import LostLessons
 from handlers.myself import Myself
 from handlers.notices import NOTICE, Notices
 from handlers.offers import Offers
@@ -36,7 +37,8 @@ from handlers.purging import Purging
 from handlers.releases import Releases
 from handlers.renewal import Renewal
 from handlers.rescue import Rescue, rescue_by
-from handlers.roster import Vetters
+from handlers.reviews import Reviews
+from handlers.roster import KeptRoster, Vetters
 from handlers.succession import Alarm, Slot, Succession
 from handlers.talk import Talk, Timing
 from handlers.teaching import Teaching
@@ -89,6 +91,8 @@ class Workshop:
     letters: Letters
     watching: Watching
     memory: Memory
+    lost: LostLessons
+    reviews: Reviews
 
 
 def workshop(p: Parts) -> Workshop:
@@ -106,7 +110,8 @@ def workshop(p: Parts) -> Workshop:
     crowds = Crowds(p.keys, p.entropy, p.flooded)
     talk = Talk(p.store, p.keys, p.clock, p.vetters, p.atlas, p.ears, p.phrases, p.plan, p.timing, erasures, crowds, closing.helped)
     memory = Memory(p.keys, p.clock, p.alarm)
-    drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock, p.alarm, p.own), Releases(p.keys, p.clock, p.vetters, letters))
+    rosters, releases = KeptRoster(p.atlas, p.vetters), Releases(p.keys, p.clock, p.vetters, letters)
+    drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock, p.alarm, p.own), releases, rosters)
     pipeline = Pipeline(
         p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, letters,
         patience, escrow.enough, drawing, Holds(p.keys, p.clock, letters),
@@ -122,7 +127,7 @@ def workshop(p: Parts) -> Workshop:
     judges |= {"duty": Duties(p.keys, p.clock).declare, "told": telling.told, "agencies": telling.agencies}
     trustees = Trustees(p.keys, p.clock, p.entropy, p.vetters, p.atlas, gate, p.slot, p.trustees)
     judges |= {"approve": trustees.approve, "reseal": trustees.give}
-    rescue = Rescue(p.store, p.keys, p.clock, p.vetters, p.atlas, gate, succession, p.slot, p.alarm, p.trustees)
+    rescue = Rescue(p.store, p.keys, p.clock, p.vetters, gate, succession, p.slot, p.alarm, p.trustees, memory, rosters)
     watching = Watching(p.store, p.keys, p.clock, p.vetters, gate, patience, succession, letters, p.alarm)
     acts = Acts(p.store, p.keys, p.clock, p.vetters, gate, patience, answering, judges, p.acted)
     handlers: dict[TaskKind, Handler] = {
@@ -140,4 +145,6 @@ def workshop(p: Parts) -> Workshop:
         TaskKind.IDLE: watching.idle,
         TaskKind.REVIEW: watching.review,
     }
-    return Workshop(handlers, talk, succession, letters, watching, memory)
+    reviews = Reviews(p.store, p.keys, p.clock, p.vetters, p.atlas, letters, memory, p.alarm)
+    lost = LostLessons(p.keys, p.vetters, memory, p.alarm)
+    return Workshop(handlers, talk, succession, letters, watching, memory, lost, reviews)

@@ -94,7 +94,7 @@ class Closing:
             return Refusal.STALE
         await tx.log(request.leaf())
         concurred = replace(last, second=Second.CONCURRED, purge_day=self._purge_day(0))
-        await self.outcomes.save(tx, await self.teaching.outcome(tx, gate, [*earlier, concurred]))
+        await self.outcomes.save(tx, await self.teaching.outcome(tx, gate, [*earlier, concurred], member))
         await self.succession.out(tx, gate, [member.person.id], GrantState.DONE)
         await self._purge_from(tx, gate.case, concurred.purge_day)
         return Done(Result.DONE)
@@ -135,8 +135,7 @@ class Closing:
         except (OutcomeBroken, CaseBroken, IndexError):
             self.alarm(Trouble.TAMPERED)  # asked about a case whose record is not there: the conversation goes on
             return
-        told = replace(last, helped=Helped.YES if yes else Helped.NO)
-        await self.teaching.source_says(tx, gate, told)
+        told = await self.teaching.source_says(tx, gate, replace(last, helped=Helped.YES if yes else Helped.NO))
         if yes or not await tx.move_case(case_id, CaseState.CLOSED, CaseState.CLOSING):
             await self.outcomes.save(tx, told)
             return

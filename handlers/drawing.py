@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +12,9 @@ from handlers.links import Links, Matter
 from handlers.ports import Clock, Tx
 from handlers.reading import Read
 from handlers.releases import Releases
+from handlers.roster import KeptRoster
 from routing.draw import choose
-from routing.people import Assignment, Earlier, Hold, Roster, TipFacts
+from routing.people import Assignment, Earlier, Hold, Person, Roster, TipFacts
 from sealing.keyring import WorkerKeys
 from triage.sensitive import Sensitive
 
@@ -25,6 +26,14 @@ class Drawing:
     memory: Memory
     links: Links
     releases: Releases
+    rosters: KeptRoster
+
+    def roster(self, everybody: Iterable[Person], barred: Collection[str] = ()) -> Roster:
+        """Today's people. Who is barred from one tip alone is missing in a roster of its own."""
+        if not barred:
+            return self.rosters.of(everybody)
+        people = tuple(person for person in everybody if person.id not in barred)
+        return Roster(people, self.rosters.atlas, self.rosters.vetters.founders)
 
     async def draw(self, tx: Tx, case_id: str, roster: Roster, facts: TipFacts, matter: Matter) -> Assignment:
         """Once for each case, with coins that were committed before the tip was opened; again only for a tip on hold, with the same."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from handlers.doubles import double
 from handlers.letters import Letters
 from handlers.parts import worker_leaf
 from handlers.ports import Tx
@@ -34,6 +35,7 @@ class News(StrEnum):
     """What vetters get a letter about."""
 
     CARD_ANNOUNCED = "card_announced"
+    NAMESAKE = "namesake"
     SUSPENDED = "suspended"
     STAYS = "suspension_stays"
     REVOKED = "revoked"
@@ -47,6 +49,9 @@ _NEWS = {EntryKind.SUSPEND: News.SUSPENDED, EntryKind.REVOKE: News.REVOKED, Entr
 
 
 class NotPut(StrEnum):
+    """`keys`: they are another person's, too."""
+
+    KEYS = "keys"
     ENROLLED = "enrolled"
     ANNOUNCED = "announced"
     NUMBER = "number"
@@ -97,9 +102,18 @@ class Enrolment:
     letters: Letters
 
     async def put(self, tx: Tx, signed: SignedCard, member: Member, hour: int) -> Put | NotPut:
-        """`member` = what `judge` made of `signed`. A card that lifts something counts after `LIFT_HOURS`: one with fewer ties, one for who
-        declared a tie and got no more of them, one for who is suspended or revoked, and one of a person whose newest card is not there to
-        be compared."""
+        """`member` = what `judge` made of `signed`. Vetters are told of a name that another person of the roster has, too."""
+        of = await double(tx, self.keys, self.vetters, member.card)
+        if of.keys:
+            return NotPut.KEYS
+        put = await self._put(tx, signed, member, hour)
+        if isinstance(put, Put) and of.names:
+            await self.letters.write(tx, News.NAMESAKE, person=member.card.person, text=_named(member.card_fingerprint, *of.names))
+        return put
+
+    async def _put(self, tx: Tx, signed: SignedCard, member: Member, hour: int) -> Put | NotPut:
+        """A card that lifts something counts after `LIFT_HOURS`: one with fewer ties, one for who declared a tie and got no more of them,
+        one for who is suspended or revoked, and one of a person whose newest card is not there to be compared."""
         card, new = member.card, member.card_fingerprint
         book, row = await read_book(tx, self.keys, self.vetters), await tx.person(card.person)
         held = None if row is None else self._read(row.card)
@@ -276,9 +290,9 @@ def _news(kind: EntryKind, standing: Standing | None) -> News:
     return News.STAYS if stays else _NEWS[kind]
 
 
-def _named(card: str) -> Sensitive[str]:
+def _named(*cards: str) -> Sensitive[str]:
     """So that a vetter can say which card he means."""
-    return Sensitive(f"The card's fingerprint: {card}")
+    return Sensitive("\n".join(f"The card's fingerprint: {card}" for card in cards))
 
 
 def status_of(member: Member, hour: int) -> str:

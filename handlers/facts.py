@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from routing.people import Atlas, House, RegionKind, TipFacts
+from routing.people import NO_OFFICIALS, Atlas, House, RegionKind, TipFacts
 from triage.fold import fold
 from triage.tip import AgencyKind, Assessment, Child, Of, Urgency
 
 URGENT = frozenset({Urgency.DANGER_NOW, Urgency.ASKS_HELP, Urgency.TIME_CRITICAL})
 SOMEBODY_ELSE = "name:"
-NO_OFFICIALS = frozenset({House.NGO, House.FOREIGN_LIAISON})
 
 
 def tip_facts(assessments: Sequence[Assessment], atlas: Atlas, received: datetime, today: bool | None, language: str | None) -> TipFacts:

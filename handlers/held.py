@@ -1,7 +1,8 @@
-"""What vetters are told of a tip that is held, and what the line remembers of having told them: why, and two numbers; nothing of the tip.
+"""What vetters are told of a tip that is held, and what the line remembers of having told them: why, two numbers and the code by which they
+release it; nothing of the tip.
 
 The reason says whether many are named, so it stands in no column: the worker keeps it sealed, under an id that is nobody's case without its
-pepper.
+pepper. A release stands in the log for good: it names random bytes, of which the line keeps nothing once the tip is sealed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,16 @@ from routing.people import Assignment, Code, Hold, Role, Roster
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, OutcomeRow
+from sealing.statements import NONCE_BYTES, matter, release_code
 from triage.sensitive import Sensitive
 
 KIND = "held"
+COVERED = {
+    Hold.NEEDS_TWO_VETTERS: (Hold.NEEDS_TWO_VETTERS, Hold.POISONED),
+    Hold.POISONED: (Hold.POISONED,),
+}
+"""Which releases end a hold: who let a tip go out although it names most of a pool has let what is left of that pool be small. Nobody can
+release what nobody may read."""
 AGAIN_HOURS = 24
 """Of an urgent tip the vetters are told each day anew, as long as nobody may read it."""
 
@@ -40,10 +48,23 @@ def _handlers(roster: Roster) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`hold`: why the case is held now. `told`: code of a hold -> the hour of the last letter about it."""
+    """`hold`: why the case is held now. `told`: code of a hold -> the hour of the last letter about it. `nonces`: code of a hold -> what a
+    release of it names (`sealing.statements`)."""
 
     hold: Hold
     told: Mapping[str, int] = field(default_factory=dict)
+    nonces: Mapping[str, bytes] = field(default_factory=dict)
+
+    def matters(self, case_id: str, hold: Hold) -> frozenset[str]:
+        """What releases name that would end this hold of the case."""
+        return frozenset(
+            matter(case_id, release.value, self.nonces[release.value]) for release in COVERED.get(hold, ()) if release.value in self.nonces
+        )
+
+    def code(self, case_id: str) -> str | None:
+        """By which vetters release it as it is held now; None = nobody can."""
+        nonce = self.nonces.get(self.hold.value)
+        return None if nonce is None else release_code(case_id, self.hold.value, nonce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +76,17 @@ class Holds:
     async def tell(self, tx: Tx, case_id: str, hold: Hold, shown: Sensitive[str], *, urgent: bool) -> None:
         """One letter to every vetter for each case and reason, however often it is looked at; about an urgent tip again after a day."""
         before, hour = await held(tx, self.keys, case_id), self.clock.now_ms() // HOUR_MS
-        told = {} if before is None else dict(before.told)
+        told, nonces = ({}, {}) if before is None else (dict(before.told), dict(before.nonces))
+        if hold in COVERED and hold.value not in nonces:
+            nonces[hold.value] = self.letters.entropy.draw(NONCE_BYTES)
+        now = Record(hold, told, nonces)
         if hold.value not in told or (urgent and hour - told[hold.value] >= AGAIN_HOURS):
-            await self.letters.write(tx, hold, case=case_id, text=shown)
+            code = now.code(case_id)
+            text = shown if code is None else Sensitive(f"{shown.reveal()}\nRelease code: {code}")
+            await self.letters.write(tx, hold, case=case_id, text=text)
             told[hold.value] = hour
-        if before != (now := Record(hold, told)):
-            body = padded_json({"v": 1, "kind": KIND, "hold": now.hold.value, "told": now.told})
-            await tx.save_outcome(OutcomeRow(_id(self.keys, case_id), self.keys.seal_gate(case_id, body)))
+        if before != now:
+            await tx.save_outcome(OutcomeRow(_id(self.keys, case_id), self.keys.seal_gate(case_id, _body(now))))
 
     async def over(self, tx: Tx, case_id: str) -> None:
         """It is sealed: nothing is kept of why it was held."""
@@ -77,8 +102,17 @@ async def held(tx: Tx, keys: WorkerKeys, case_id: str) -> Record | None:
         fields = read_json(keys.open_gate(case_id, row.sealed), KIND)
     except OpenError:
         return None
-    told = fields["told"]
-    return Record(Hold(str(fields["hold"])), {str(code): int(hour) for code, hour in told.items()} if isinstance(told, dict) else {})
+    told, nonces = fields["told"], fields["nonces"]
+    return Record(
+        Hold(str(fields["hold"])),
+        {str(code): int(hour) for code, hour in told.items()} if isinstance(told, dict) else {},
+        {str(code): bytes.fromhex(nonce) for code, nonce in nonces.items()} if isinstance(nonces, dict) else {},
+    )
+
+
+def _body(record: Record) -> bytes:
+    nonces = {code: nonce.hex() for code, nonce in record.nonces.items()}
+    return padded_json({"v": 1, "kind": KIND, "hold": record.hold.value, "told": dict(record.told), "nonces": nonces})
 
 
 def _id(keys: WorkerKeys, case_id: str) -> str:

@@ -58,8 +58,9 @@ class Openings:
             return ()
         found: dict[str, Person] = {}
         for leaf in leaves:
-            person = cards.get(custody.read_leaf(leaf)[0].card)
-            if person is not None and custody.holds(leaf, person.card.verify_key):
+            if (person := _opener(leaf, cards)) is None:
+                self.alarm(Trouble.TAMPERED)  # the note of his card was deleted, or the entry is forged: somebody who leaked may be missing
+            else:
                 found.setdefault(person.id, person)
         return tuple(found.values())
 
@@ -80,20 +81,28 @@ class Openings:
         return min((after for note in notes if isinstance(after := note["after"], int)), default=0), cards
 
     async def _until(self, tx: Tx, case_id: str, closed: str, start: int) -> Sequence[bytes] | None:
-        """OPEN entries of the case from this place of the log on, until the closing; None = there is no such closing."""
+        """OPEN entries of the case from this place of the log on, until the closing, and what of it cannot be read; None = there is no such
+        closing."""
         of_case, found = f'"case":"{case_id}"'.encode(), list[bytes]()
         while True:
             page = await tx.leaves(start, PAGE)
             for leaf in page:
-                if of_case not in leaf or (entry := _entry(leaf)) is None or entry.case != case_id:
+                if of_case not in leaf:
                     continue
-                if entry.kind is EntryKind.OPEN:
+                if (entry := _entry(leaf)) is None or (entry.case == case_id and entry.kind is EntryKind.OPEN):
                     found.append(leaf)
-                elif entry.kind is EntryKind.CLOSE and entry.sha256 == closed:
+                elif entry.case == case_id and entry.kind is EntryKind.CLOSE and entry.sha256 == closed:
                     return found
             if len(page) < PAGE:
                 return None
             start += len(page)
+
+
+def _opener(leaf: bytes, cards: Mapping[str, Person]) -> Person | None:
+    """Who signed this; None = none of these."""
+    entry = _entry(leaf)
+    person = cards.get(entry.card) if entry is not None else None
+    return person if person is not None and custody.holds(leaf, person.card.verify_key) else None
 
 
 def _entry(leaf: bytes) -> custody.Entry | None:

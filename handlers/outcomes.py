@@ -52,7 +52,7 @@ class OutcomeBroken(Exception):
 class Proposal:
     """`number` counts from 1 over the case. `agency`: the proposer's, of that day. `entry` = hex SHA-256 that his CLOSE leaf names.
     `seen` = sequence of the case's last envelope then: he has read so far. `purge_day`: days since 1970 UTC from which the case may be
-    deleted; None = nobody has concurred."""
+    deleted; None = nobody has concurred. `records`: how many it has left (handlers/teaching.py): it may be looked at again and again."""
 
     case: str
     number: int
@@ -65,6 +65,7 @@ class Proposal:
     purge_day: int | None
     helped: Helped = Helped.UNKNOWN
     taught: Taught = Taught.NOTHING
+    records: int = 0
 
     @property
     def contested(self) -> bool:
@@ -99,7 +100,7 @@ class Outcomes:
             raise OutcomeBroken from None
         if fields.get("number") != number:
             raise OutcomeBroken
-        day, seen = fields["purge_day"], fields["seen"]
+        day, seen, records = fields["purge_day"], fields["seen"], fields.get("records", 0)
         return Proposal(
             case_id,
             number,
@@ -112,4 +113,5 @@ class Outcomes:
             day if isinstance(day, int) else None,
             Helped(str(fields["helped"])),
             Taught(str(fields.get("taught", ""))),
+            records if isinstance(records, int) else 0,
         )

@@ -30,6 +30,7 @@ from handlers.succession import Alarm, Slot, Succession, read_gate
 from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
+from routing.exposure import areas_of
 from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
 from routing.people import Atlas, Flag, Hold, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
@@ -121,8 +122,7 @@ class Pipeline:
         return frozenset(parse_gate(self.keys.open_gate(case_id, case.gate)).excluded)
 
     def _roster(self, waiting: Waiting, without: Collection[str] = ()) -> Roster:
-        people = tuple(member.person for member in waiting.members.values() if member.person.id not in without)
-        return Roster(people, self.atlas, self.vetters.founders)
+        return self.drawing.roster([member.person for member in waiting.members.values()], without)
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         states = [voice.thread.state for voice in waiting.voices]
@@ -132,7 +132,8 @@ class Pipeline:
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
-        facts, tags = self._facts(waiting, read), await self.drawing.links.tags(read)
+        facts = self._facts(waiting, read)
+        tags = await self.drawing.links.tags(read, areas_of(facts.regions, self.atlas))
         async with self.store.begin() as tx:
             roster, matter = self._roster(waiting, waiting.barred), await self.drawing.links.find(tx, tags)
             drawn = await self.drawing.draw(tx, waiting.case.id, roster, facts, matter)  # (3)
@@ -202,7 +203,8 @@ class Pipeline:
         """Later messages go to the case key. A new fact only strikes people from the drawn order; it never causes a new draw."""
         case = waiting.case
         gate = read_gate(self.keys, case)  # a recipient that somebody wrote into the database gets no message
-        facts, tags, before = self._facts(waiting, read), await self.drawing.links.tags(read), gate
+        facts, before = self._facts(waiting, read), gate
+        tags = await self.drawing.links.tags(read, areas_of(before.regions, self.atlas))  # those that it was drawn for
         gate, struck = add_facts(gate, self._roster(waiting), facts, self._now())
         async with self.store.begin() as tx:
             locked = await tx.lock_case(case.id)

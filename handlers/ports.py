@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from sealing.learned_rows import LessonRow, LinkRow
 from sealing.rows import (
     HOUR_MS,
     Accepted,
@@ -22,9 +23,7 @@ from sealing.rows import (
     GrantState,
     Handout,
     InboundRow,
-    LessonRow,
     LetterRow,
-    LinkRow,
     OutcomeRow,
     PersonRow,
     PushRow,
@@ -147,6 +146,7 @@ class Tx(Protocol):
     async def letters(self, to: str) -> Sequence[LetterRow]: ...
     async def drop_letters(self, ids: Sequence[str]) -> None: ...
     async def save_outcome(self, row: OutcomeRow) -> None: ...
+    async def add_outcome(self, row: OutcomeRow) -> bool: ...
     async def outcome(self, id: str) -> OutcomeRow | None: ...
     async def drop_outcome(self, id: str) -> None: ...
     async def add_lesson(self, row: LessonRow) -> bool: ...
@@ -204,6 +204,10 @@ class Tx(Protocol):
 class Store(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Tx]:
         """Commits on a clean exit, rolls back on an exception. Raises StorageDown when the database is away."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Tx]:
+        """One moment of the database, for who writes nothing and takes his time. Raises StorageDown."""
         ...
 
 

@@ -1,7 +1,8 @@
 """What two vetters let go out that the draw would hold: a pool so small that readers are easy to guess, or a tip that names too many.
 
-Derived from the custody log, never from a column. A release is of one case and one reason; it chooses nobody: the tip is drawn with the
-coins that it had from the start. Who signs it sees two numbers and nothing of the tip.
+Derived from the custody log; which reason an entry there is about, the worker's sealed record alone tells (handlers/held.py). A release is
+of one case and one reason; it chooses nobody: the tip is drawn with the coins that it had from the start. Who signs it sees two numbers and
+nothing of the tip.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.enrolment import SLACK_HOURS, STALE_HOURS
+from handlers.held import held
 from handlers.letters import Letters
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, Tx
@@ -20,14 +22,7 @@ from routing.people import Hold
 from sealing.custody import Entry, EntryError, EntryKind, holds, leaf_hash, read_leaf
 from sealing.keyring import WorkerKeys
 from sealing.rows import CaseState, TaskKind
-from sealing.statements import matter
 
-COVERED = {
-    Hold.NEEDS_TWO_VETTERS: (Hold.NEEDS_TWO_VETTERS, Hold.POISONED),
-    Hold.POISONED: (Hold.POISONED,),
-}
-"""Which releases end a hold: who let a tip go out although it names most of a pool has let what is left of that pool be small. Nobody can
-release what nobody may read."""
 DAY_HOURS = 24
 
 
@@ -39,7 +34,8 @@ class Freed(StrEnum):
 
 
 class NotFreed(StrEnum):
-    """`case`: no tip of this id waits for two vetters, or not for this reason's release; nothing more is said of it."""
+    """`case`: no tip of this id waits for two vetters, or it is held for another reason than the one that was signed; nothing more is said
+    of it."""
 
     UNREADABLE = "unreadable"
     STRANGER = "stranger"
@@ -57,14 +53,14 @@ class Releases:
 
     async def granted(self, tx: Tx, case_id: str, hold: Hold) -> bool:
         """Whether two of today's vetters who may decide together let this case go out although it would be held for this reason."""
-        releases = COVERED.get(hold, ())
-        if not releases:
+        record = await held(tx, self.keys, case_id)
+        if record is None or not (releases := record.matters(case_id, hold)):
             return False
         book = await read_book(tx, self.keys, self.vetters)
         return any(self.vetters.enough(self._signers(book, case_id, release)) for release in releases)
 
-    def _signers(self, book: Book, case_id: str, hold: Hold) -> set[str]:
-        return {said.signer for said in book.releases(case_id) if self._counts(said, matter(case_id, hold.value))}
+    def _signers(self, book: Book, case_id: str, release: str) -> set[str]:
+        return {said.signer for said in book.releases(case_id) if self._counts(said, release)}
 
     def _counts(self, said: Statement, what: str) -> bool:
         """Of who is a vetter now: who was one when he signed, and is none any more, lets nothing go out."""
@@ -74,33 +70,34 @@ class Releases:
 
     async def take(self, tx: Tx, leaf: bytes, hour: int) -> Freed | NotFreed:
         """One vetter's release, into the log, in the caller's transaction. A refusal has written nothing."""
-        read = self._signed(leaf, hour)
-        if isinstance(read, NotFreed):
-            return read
-        entry, hold = read
+        entry = self._signed(leaf, hour)
+        if isinstance(entry, NotFreed):
+            return entry
         case = await tx.lock_case(entry.case)
         if case is None or case.state is not CaseState.HELD or entry.hour < case.day * DAY_HOURS - SLACK_HOURS:
+            return NotFreed.CASE
+        record = await held(tx, self.keys, case.id)
+        if record is None or entry.sha256 not in record.matters(case.id, record.hold):
             return NotFreed.CASE
         book = await read_book(tx, self.keys, self.vetters)
         if book.announced(leaf_hash(leaf).hex(), "") is not None:
             return NotFreed.TWICE
         await tx.log(leaf)
         await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANNOUNCE, case.id, leaf_hash(leaf).hex(), "")))
-        told = Freed.RELEASED if await self.granted(tx, case.id, hold) else Freed.SIGNED
+        told = Freed.RELEASED if await self.granted(tx, case.id, record.hold) else Freed.SIGNED
         await self.letters.write(tx, told, case=case.id)
         if told is Freed.RELEASED:
             await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())
         return told
 
-    def _signed(self, leaf: bytes, hour: int) -> tuple[Entry, Hold] | NotFreed:
-        """What it says, and the reason that it releases."""
+    def _signed(self, leaf: bytes, hour: int) -> Entry | NotFreed:
+        """What a vetter of today says in it."""
         try:
             entry, _, signer, _ = read_leaf(leaf)
         except EntryError:
             return NotFreed.UNREADABLE
-        hold = next((hold for hold in COVERED if entry.sha256 == matter(entry.case, hold.value)), None)
-        if entry.kind is not EntryKind.RELEASE or not entry.case or entry.card or hold is None:
+        if entry.kind is not EntryKind.RELEASE or not entry.case or entry.card:
             return NotFreed.UNREADABLE
         if signer not in self.vetters.keys or not holds(leaf, self.vetters.keys[signer]):
             return NotFreed.STRANGER
-        return (entry, hold) if hour - STALE_HOURS <= entry.hour <= hour + SLACK_HOURS else NotFreed.HOUR
+        return entry if hour - STALE_HOURS <= entry.hour <= hour + SLACK_HOURS else NotFreed.HOUR

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from handlers.escrow import active_trustees
+from handlers.lessons import Memory
 from handlers.letters import Letters
 from handlers.opening import Gate
 from handlers.ports import Clock, Store, Trouble, Tx
-from handlers.roster import Member, Vetters, members
+from handlers.roster import KeptRoster, Member, Vetters, idle, members
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
 from routing.draw import choose, poisoned
 from routing.exclusion import exclusions
 from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes, without
-from routing.learning import nothing_known
-from routing.people import Atlas, Hold, Role, Roster
+from routing.learning import Beliefs
+from routing.people import Hold, Role, Roster
 from routing.policy import DEFAULT
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, OUT, CaseRow, CaseState, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
@@ -68,12 +69,13 @@ class Rescue:
     keys: WorkerKeys
     clock: Clock
     vetters: Vetters
-    atlas: Atlas
     gate: Gate
     succession: Succession
     slot: Slot
     alarm: Alarm
     needed: int
+    memory: Memory
+    rosters: KeptRoster
 
     async def look(self, task: Task) -> None:
         """The RESCUE task: `ref` = case id. Looked at again in each slot, until somebody holds every key of the case: whoever was drawn may
@@ -105,7 +107,7 @@ class Rescue:
         if not await self._can_come_back(tx, gate):
             self.alarm(Trouble.NO_ESCROW)
             return None
-        drawn = self._drawn(gate, list(known.values()))
+        drawn = self._drawn(gate, list(known.values()), await self.memory.current(tx))
         if isinstance(drawn, Hold):
             self.alarm(drawn)
             return None
@@ -117,27 +119,26 @@ class Rescue:
         await self.succession.out(tx, rescued, [*(seat.person for seat in gate.order), *same], GrantState.STRUCK)
         return Next(rescued, rescued.order[-1], member, {})
 
-    def _drawn(self, gate: GateFile, known: Sequence[Member]) -> str | Hold:
-        """From other agencies than those that had the case, while anybody is there; else from theirs, too."""
+    def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs) -> str | Hold:
+        """From other agencies than those that had the case, while anybody is there; else from theirs, too. Rather who is not known to leak:
+        what those who had the case are known for still speaks for or against their houses."""
         had = {seat.person for seat in gate.seats}
-        others = [member for member in known if member.person.id not in had]
-        left = [member for member in others if member.person.id not in gate.excluded]
+        others = idle(self.rosters.of([member.person for member in known]), had)
+        left = idle(others, gate.excluded)
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
         if poisoned(self._eligible(gate, left), self._eligible(gate, others)):
             return Hold.POISONED  # whoever names people, first or later, must not leave the draw to the rest of the roster
         agencies = {member.card.agency for member in known if member.person.id in had}
-        for some in ([member for member in left if member.card.agency not in agencies], left):
-            if order := choose(self._roster(some), facts_of(gate), nothing_known(), coins, self._now(), ONE_MORE).order:
+        mates = {member.person.id for member in known if member.card.agency in agencies}
+        for some in (idle(left, mates), left):
+            if order := choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE).order:
                 return order[0]
         return Hold.NOBODY_ELIGIBLE
 
-    def _eligible(self, gate: GateFile, some: Sequence[Member]) -> int:
+    def _eligible(self, gate: GateFile, some: Roster) -> int:
         """How many readers no fact excludes but who is named."""
-        codes = exclusions(self._roster(some), facts_of(gate), self._now())
-        return sum(member.card.role is Role.HANDLER and not codes[member.person.id] for member in some)
-
-    def _roster(self, some: Sequence[Member]) -> Roster:
-        return Roster(tuple(member.person for member in some), self.atlas, self.vetters.founders)
+        codes = exclusions(some, facts_of(gate), self._now())
+        return sum(person.card.role is Role.HANDLER and not codes[person.id] for person in some.people)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)

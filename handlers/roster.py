@@ -12,7 +12,8 @@ from handlers.roster_log import Book, RosterLog
 from handlers.standing import NOBODY, Standing, State, standing_of
 from routing.cards import CardError, parse_card
 from routing.duty import on_duty
-from routing.people import Card, Person
+from routing.index import index_of
+from routing.people import Atlas, Card, Person, Roster
 from sealing.age import OpenError
 from sealing.card import SignedCard, SignedCardError, parse_signed_card
 from sealing.keyring import WorkerKeys
@@ -154,6 +155,35 @@ async def members(tx: Tx, keys: WorkerKeys, vetters: Vetters, hour: int) -> tupl
 
 def _drawable(member: Member) -> Member:
     return replace(member, person=replace(member.person, active=False)) if member.standing.tied else member
+
+
+@dataclass(slots=True)
+class KeptRoster:
+    """The roster that the last draw had: an index of everybody is dear, and hardly anybody differs from one tip to the next. `_ids` of its
+    people."""
+
+    atlas: Atlas
+    vetters: Vetters
+    _last: Roster | None = None
+    _ids: frozenset[str] = frozenset()
+
+    def of(self, everybody: Iterable[Person]) -> Roster:
+        """These people, and no others, in the order of ids; the rosters given before stay as they were. Made anew only where somebody is
+        gone, or the founding vetters are others."""
+        people, last = {person.id: person for person in everybody}, self._last
+        if last is None or last.founding != self.vetters.founders or not people.keys() >= self._ids:
+            now = Roster(tuple(people[name] for name in sorted(people)), self.atlas, self.vetters.founders)
+            index_of(now)
+        else:
+            before = {person.id: person for person in last.people}
+            now = last.changed(*(person for person in people.values() if before.get(person.id) != person))
+        self._last, self._ids = now, frozenset(people)
+        return now
+
+
+def idle(roster: Roster, people: Collection[str]) -> Roster:
+    """The same roster, with these people drawn for nothing; what is known of them still tells of those around them."""
+    return roster.changed(*(replace(person, active=False) for person in roster.people if person.id in people))
 
 
 def spellings(found: Iterable[Member]) -> dict[str, tuple[str, ...]]:

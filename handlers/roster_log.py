@@ -16,6 +16,9 @@ from sealing.dead_cards import DeadCards
 
 _OURS = re.compile(rb'\{"v":1,"hour":[0-9]+,"kind":"(?:card|announce|suspend|revoke|lift|tie|vetters|release)"')
 """How every entry begins that matters here: a log has a thousand others for one of these."""
+_LESSON = re.compile(rb'\{"v":1,"hour":[0-9]+,"kind":"lesson","case":"","sha256":"([0-9a-f]{64})","card":""\}\n')
+LESSON_NAME = 8
+"""Bytes that are kept of each: there may be a million."""
 PAGE = 2_000
 
 
@@ -36,8 +39,11 @@ class _Entries:
     announced: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     released: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     vetters: list[bytes] = field(default_factory=list)
+    lessons: set[bytes] = field(default_factory=set)
 
     def take(self, leaf: bytes) -> None:
+        if (lesson := _LESSON.match(leaf)) is not None:
+            self.lessons.add(bytes.fromhex(lesson[1].decode())[:LESSON_NAME])
         if _OURS.match(leaf) is None:
             return
         try:
@@ -110,6 +116,10 @@ class Book:
         """Hashes of the lists of vetters that the line has taken."""
         leaves = dict.fromkeys(leaf for part in self.parts for leaf in part.vetters if self._is_mine(leaf))
         return tuple(_entry(leaf).sha256 for leaf in leaves)
+
+    def lessons(self) -> set[bytes]:
+        """Names of the outcomes that were written down. Whose signature the entries bear was not looked at: who forged one tampered too."""
+        return set[bytes]().union(*(part.lessons for part in self.parts))
 
     def remember(self, card: str, leaves: Sequence[bytes], *, revoked: bool) -> None:
         """Keeps on disk what an older database would not say, once it is committed. Raises OSError."""

@@ -1,5 +1,5 @@
 """Whom readers told of a case by word of mouth: an agency, or a kind of office. It strikes nobody. A leak may have been theirs, and so the
-readers are blamed less for it."""
+other readers are blamed less for it: never who told them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sealing.said import Told, read_told
 
 KIND = "told"
 MOST = 40
-"""Of one case."""
+"""Of one reader, of one case: nobody fills up what the next reader may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Telling:
         except KeptBroken:
             self.alarm(Trouble.TAMPERED)
             return Refusal.GATE
-        if len(before) >= MOST:
+        if sum(note["by"] == by for note in before) >= MOST:
             return Refusal.TOO_MANY
         await self.kept.add(tx, case.id, {"agency": said.agency, "house": said.house, "day": said.day, "by": by})
         return None
@@ -87,18 +87,18 @@ class Telling:
         today = self.clock.now_ms() // DAY_MS
         return said.case == case.id and whom and case.day - 1 <= said.day <= today + 1
 
-    async def of(self, tx: Tx, case_id: str) -> tuple[tuple[House, str | None], ...]:
-        """Each whom somebody told, once: the kind of office, and the region of the agency, None where no agency was named. What the line's
-        file lacks today is left out."""
+    async def of(self, tx: Tx, case_id: str) -> tuple[tuple[str, House, str | None], ...]:
+        """Each whom somebody told, once for each who told: that reader, the kind of office, and the region of the agency, None where no
+        agency was named. What the line's file lacks today is left out."""
         try:
             notes = await self.kept.of(tx, case_id)
         except KeptBroken:
             self.alarm(Trouble.TAMPERED)
             return ()
-        found: list[tuple[House, str | None]] = []
-        for agency, house in dict.fromkeys((str(note["agency"]), str(note["house"])) for note in notes):
+        found: list[tuple[str, House, str | None]] = []
+        for by, agency, house in dict.fromkeys((str(note["by"]), str(note["agency"]), str(note["house"])) for note in notes):
             if house:
-                found.append((House(house), None))
+                found.append((by, House(house), None))
             elif agency in self.atlas.agencies:
-                found.append((self.atlas.agencies[agency].kind, self.atlas.agencies[agency].region))
+                found.append((by, self.atlas.agencies[agency].kind, self.atlas.agencies[agency].region))
         return tuple(found)

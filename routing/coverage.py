@@ -14,11 +14,10 @@ from enum import StrEnum
 
 from routing.draw import choose
 from routing.duty import HOUR_MS, Duty, on_duty
-from routing.exclusion import NO_OFFICIALS
 from routing.exposure import areas_of, opened
 from routing.index import bare
 from routing.learning import nothing_known
-from routing.people import Assignment, Atlas, Code, Flag, House, Person, RegionKind, Role, Roster, TipFacts
+from routing.people import NO_OFFICIALS, Assignment, Atlas, Code, Flag, House, Person, RegionKind, Role, Roster, TipFacts
 from routing.policy import DEFAULT, Learning, Policy
 from triage.tip import AgencyKind, Child
 

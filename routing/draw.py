@@ -6,8 +6,9 @@ Jecmen et al. 2020 (arXiv 2006.16437) for chance caps with one reader per instit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -17,10 +18,10 @@ from routing.comb import coins_of_leads, drawn, in_turn
 from routing.exclusion import Bits, Later, bit, codes_of, ground_for, judge_all
 from routing.exposure import areas_of, exposures
 from routing.index import Index, bare, index_of
-from routing.learning import Beliefs
+from routing.learning import Beliefs, nothing_known
 from routing.limits import CLOSE, Pool, pool_of
 from routing.people import Assignment, Code, Earlier, Flag, Hold, Roster, TipFacts
-from routing.policy import DEFAULT, Policy
+from routing.policy import DEFAULT, Learning, Policy
 from routing.water import spread
 
 PASSED_OVER = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
@@ -57,8 +58,11 @@ def choose(
         if cut is not None and not (tip.urgent and cut <= 1 / 2):
             return found.held(Hold.POISONED, flags)
         flags |= {Flag.TWO_VETTERS_REVIEW} if cut is not None else set()
+    areas = areas_of(tip.regions, roster.atlas)
+    exposed = exposures(beliefs, index, areas, policy.learning)
     if earlier is not None:
-        return _linked(found, earlier, flags)
+        unknown = exposures(nothing_known(), index, areas, policy.learning)
+        return _linked(found, earlier, flags, _tainted(exposed, unknown, policy.learning), coins)
     if not len(handlers):
         return found.held(Hold.NOBODY_ELIGIBLE, flags)
     pool = pool_of(index, handlers, roster.founding, now, policy)
@@ -67,14 +71,13 @@ def choose(
         if not tip.urgent:
             return found.held(Hold.NEEDS_TWO_VETTERS, flags)
         flags.add(Flag.TWO_VETTERS_REVIEW)
-    exposed = exposures(beliefs, index, areas_of(tip.regions, roster.atlas), policy.learning)
     chances = found.chances(pool, exposed)
-    order = _drawn(found, pool, chances, coins)
-    leading = _leads(found, order, roster.founding, now)
+    order = _drawn(found, pool, chances, exposed, coins)
+    leading = _leads(found, order, roster.founding, now, released=released)
     if leading is None:
         return found.drawn(order, flags, _mapped(index, (handlers, chances)))
     led = found.chances(leading, exposed)
-    leads = _drawn(found, leading, led, coins_of_leads(coins))
+    leads = _drawn(found, leading, led, exposed, coins_of_leads(coins))
     flags |= {Flag.FEW_LEADS} if leading.small else set()
     return found.drawn(order, flags, _mapped(index, (handlers, chances), (leading.rows, led)), leads)
 
@@ -114,39 +117,73 @@ class _Found:
         return len(self.eligible(self.index.handles))
 
 
-def _linked(found: _Found, earlier: Earlier, flags: set[Flag]) -> Assignment:
-    """The earlier order without those whom this tip excludes, who are gone, or who have moved to another role or into an agency that has
-    the case. Never drawn anew: whoever wrote ten tips of one matter would have ten draws."""
-    index, agencies = found.index, set[int]()
-    kept: list[tuple[str, ...]] = []
-    for names, role in ((earlier.order, index.handles), (earlier.leads, index.leads)):
-        still: list[str] = []
-        for name, row in ((name, index.row(name)) for name in names):
-            if row < 0 or found.barred[row] or not role[row] or int(index.office[row]) in agencies:
-                continue
-            agencies.add(int(index.office[row]))
-            still.append(name)
-        kept.append(tuple(still))
+def _linked(found: _Found, earlier: Earlier, flags: set[Flag], tainted: Bools, coins: bytes) -> Assignment:
+    """The people of the earlier order, without those whom this tip excludes, who are gone, or who have moved to another role or into an
+    agency that has the case; nor the `tainted`, while another of them stands. Nobody is drawn in their place: whoever wrote ten tips of
+    one matter would have ten draws. By this tip's own coins they come in another turn: whoever had an order drawn for a plate that he
+    fears, and learnt who was first, knows of the next tip no more than that it is one of three. Nobody else has a chance in it."""
+    index, kept = found.index, list[tuple[str, ...]]()
+    parts: list[tuple[Ints, Floats]] = []
+    for names, role, turns in ((earlier.order, index.handles, coins), (earlier.leads, index.leads, coins_of_leads(coins))):
+        taken = index.office[index.rows(kept[0])] if kept else index.office[:0]
+        still = _standing(found, names, role, taken)
+        still = still[~tainted[still]] if not tainted[still].all() else still
+        chances = np.zeros(len(rows := _free(found, role, taken)))
+        chances[np.searchsorted(rows, still)] = [earlier.chances.get(index.ids[row], 0.0) for row in still.tolist()]
+        kept.append(_in_turn(found, still, turns))
+        parts.append((rows, chances))
     if not kept[0]:
         return found.held(Hold.NOBODY_ELIGIBLE, flags)
-    if max(earlier.chances.get(name, 0.0) for name in earlier.order) > found.policy.cap + CLOSE:
-        flags = flags | {Flag.SMALL_POOL}
-    return found.drawn(kept[0], flags, earlier.chances, kept[1])
+    for names, few in ((earlier.order, Flag.SMALL_POOL), (earlier.leads, Flag.FEW_LEADS)):
+        if max((earlier.chances.get(name, 0.0) for name in names), default=0.0) > found.policy.cap + CLOSE:
+            flags = flags | {few}
+    return found.drawn(kept[0], flags, _mapped(index, *parts), kept[1])
 
 
-def _leads(found: _Found, order: tuple[str, ...], founding: frozenset[str], now: datetime) -> Pool | None:
+def _standing(found: _Found, names: Sequence[str], role: Bools, taken: Ints) -> Ints:
+    """Rows of those who may read, ascending. `taken`: agencies that have the case; of two in one agency, who was drawn first."""
+    index, agencies, rows = found.index, set(taken.tolist()), list[int]()
+    for row in map(index.row, names):
+        if row < 0 or found.barred[row] or not role[row] or int(index.office[row]) in agencies:
+            continue
+        agencies.add(int(index.office[row]))
+        rows.append(row)
+    return np.array(sorted(rows), dtype=np.int64)
+
+
+def _tainted(exposed: Floats, unknown: Floats, learning: Learning) -> Bools:
+    """Whose odds to leak are, by what outcomes told since, above those that he had when nothing was known by more than one unverified word
+    and all sources together may raise them: else whoever wanted a matter's other readers out would say one word."""
+    most = math.exp(learning.report + learning.sources)
+    return np.asarray(exposed * (learning.own - unknown) > most * unknown * (learning.own - exposed))
+
+
+def _leads(found: _Found, order: tuple[str, ...], founding: frozenset[str], now: datetime, *, released: bool) -> Pool | None:
     """None = nobody: where naming cut their pool, too. That is no reason to hold, since no lead reads before a handler asks."""
     index = found.index
     every = found.eligible(index.leads)
-    if found.cut(index.leads, every) is not None:
+    if not released and found.cut(index.leads, every) is not None:
         return None
-    free = every[~np.isin(index.office[every], index.office[index.rows(order)])]
-    return pool_of(index, free, founding, now, found.policy) if len(free) else None
+    free = _free(found, index.leads, index.office[index.rows(order)])
+    return pool_of(index, free, founding, now, replace(found.policy, readers=found.policy.leads)) if len(free) else None
 
 
-def _drawn(found: _Found, pool: Pool, chances: Floats, coins: bytes) -> tuple[str, ...]:
+def _free(found: _Found, role: Bools, taken: Ints) -> Ints:
+    """The eligible of agencies that do not have the case yet."""
+    every = found.eligible(role)
+    return every[~np.isin(found.index.office[every], taken)]
+
+
+def _drawn(found: _Found, pool: Pool, chances: Floats, exposed: Floats, coins: bytes) -> tuple[str, ...]:
+    """Of those whom the coins chose, the least exposed reads first: the others only where he leaves it. Nobody's chance to be among them,
+    and so to be the first, is above the cap; equals come in the order of the coins."""
+    index, turn = found.index, _in_turn(found, pool.rows[drawn(chances, pool.agency, pool.readers, coins)], coins)
+    late = {name: found.tip.urgent and not index.on_duty[index.row(name)] for name in turn}
+    return tuple(sorted(turn, key=lambda name: (late[name], exposed[index.row(name)])))
+
+
+def _in_turn(found: _Found, rows: Ints, coins: bytes) -> tuple[str, ...]:
     index = found.index
-    rows = pool.rows[drawn(chances, pool.agency, pool.readers, coins)]
     on_duty = {index.ids[row] for row in rows.tolist() if index.on_duty[row]}
     return in_turn([index.ids[row] for row in rows.tolist()], coins, on_duty if found.tip.urgent else None)
 

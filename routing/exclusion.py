@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from routing.codes import Bools, Ints
 from routing.index import Index, index_of, instant
 from routing.names import Words, any_could_be, words
-from routing.people import Atlas, Card, Code, House, Kin, Person, RegionKind, Roster, TipFacts
+from routing.people import NO_OFFICIALS, Atlas, Card, Code, House, Kin, Person, RegionKind, Roster, TipFacts
 from triage.tip import Child
 
 VETTING_DAYS = 365
 VETTERS = 2
-NO_OFFICIALS = frozenset({House.NGO, House.FOREIGN_LIAISON})
 CODES = tuple(Code)
 OFFICIAL = np.array([house not in NO_OFFICIALS for house in House])
 """By the codes of `Index.house`; an agency that the atlas lacks is OTHER there."""

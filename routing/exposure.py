@@ -12,10 +12,8 @@ import numpy as np
 from routing.codes import Ints
 from routing.index import Index
 from routing.learning import Beliefs, Floats, Opened
-from routing.people import Atlas, House, Person, RegionKind
+from routing.people import NO_OFFICIALS, Atlas, House, Person, Reach
 from routing.policy import Learning
-
-HOUSES = tuple(House)
 
 
 def areas_of(regions: Collection[str], atlas: Atlas) -> tuple[str, ...]:
@@ -26,14 +24,24 @@ def areas_of(regions: Collection[str], atlas: Atlas) -> tuple[str, ...]:
 def opened(person: Person, area: str, atlas: Atlas, learning: Learning) -> Opened:
     """What an outcome record keeps of a reader: as of the day, from his card, and nothing of what others did."""
     card = person.card
-    kind = atlas.agencies[card.agency].kind if card.agency in atlas.agencies else House.OTHER
-    return Opened(person.id, learning.houses[kind], share_of(person, area, atlas, learning))
+    agency = atlas.agencies.get(card.agency)
+    kind, reach = (House.OTHER, Reach.AREA) if agency is None else (agency.kind, atlas.reach(agency))
+    return Opened(person.id, expected(kind, reach, learning), share_of(person, area, atlas, learning))
+
+
+def expected(kind: House, reach: Reach, learning: Learning) -> float:
+    """How likely somebody of such an office is corrupt, before anything is known: more in an office of one town, whose people are known to
+    everybody there, less in one of a whole country."""
+    if kind in NO_OFFICIALS:
+        return learning.houses[kind]
+    more = {Reach.TOWN: learning.local, Reach.AREA: 1.0, Reach.COUNTRY: learning.national}[reach]
+    return min(learning.highest, learning.houses[kind] * more)
 
 
 def share_of(person: Person, area: str, atlas: Atlas, learning: Learning) -> float:
     """How much of a corrupt person's network is this area's: his ties have most of it, what is left is anywhere else."""
     tied = ties_of(person, atlas)
-    every = count_areas(atlas)
+    every = atlas.areas
     if area in tied:
         return learning.tied / len(tied)
     left = 1.0 - (learning.tied if tied else 0.0)
@@ -45,10 +53,6 @@ def ties_of(person: Person, atlas: Atlas) -> frozenset[str]:
     card = person.card
     regions = (card.home, card.posting, *card.past_postings, *(kin.region for kin in card.kin if kin.region is not None))
     return frozenset(areas_of(regions, atlas))
-
-
-def count_areas(atlas: Atlas) -> int:
-    return sum(region.kind in (RegionKind.REGION, RegionKind.SEA) for region in atlas.regions.values())
 
 
 def exposures(beliefs: Beliefs, index: Index, areas: Collection[str], learning: Learning) -> Floats:
@@ -77,7 +81,7 @@ def _evidence(beliefs: Beliefs, index: Index) -> tuple[Floats, Floats, Ints]:
 def _priors(index: Index, odds: Floats, learning: Learning) -> Floats:
     """Each person's: the mean of his agency without him, with so many pseudo-people at its kind's prior; moved by how much worse, or
     better, than expected his region and his vetters' other people turned out."""
-    base = np.array([learning.houses[house] for house in HOUSES])[index.house]
+    base = np.array([[expected(house, reach, learning) for reach in Reach] for house in House])[index.house, index.reach]
     corrupt = base * odds / (1 - base + base * odds)
     mates = _others(index.agency, corrupt)
     alone = _others(index.agency, np.ones(len(corrupt)))
@@ -86,8 +90,8 @@ def _priors(index: Index, odds: Floats, learning: Learning) -> Floats:
     for group in (index.home, index.pair):
         count = _others(group, np.ones(len(corrupt))) + learning.pseudo
         found = (_others(group, corrupt) + learning.pseudo * base) / count
-        expected = (_others(group, base) + learning.pseudo * base) / count
-        logit += learning.shift * (np.log(found / (1 - found)) - np.log(expected / (1 - expected)))
+        foreseen = (_others(group, base) + learning.pseudo * base) / count
+        logit += learning.shift * (np.log(found / (1 - found)) - np.log(foreseen / (1 - foreseen)))
     return np.clip(1 / (1 + np.exp(-logit)), learning.lowest, learning.highest)
 
 

@@ -21,6 +21,8 @@ from triage.tip import AgencyKind, Child
 KIND = "gate"
 LARGEST = 1 << 25
 """Bytes. It names everybody of the roster, with some 60 bytes for each who could be drawn: room for half a million."""
+WIDEST, LOT = 22, 5
+"""Bytes of a chance at most, and of what else `lots` has of a person besides his id."""
 _KEYS = (
     "case", "epoch", "recipient", "sealed_at", "received", "sla", "agencies", "kinds", "regions", "place_known", "child",
     "could_involve_child", "asks_help", "excluded", "order", "pool", "chances", "flags", "consent",
@@ -62,7 +64,8 @@ class GateFile:
     merely inactive or unvetted is judged anew each time. Tuples of ids are sorted.
 
     `order`: handlers, who read in turn. `lead_order`: leads, who hold key files under the outer lock and read nothing until they are asked
-    for. `lots`: of everybody in `chances`; empty where the order was not drawn for this case, and in gate files of before."""
+    for. `lots`: of everybody in `chances`; empty in gate files of before. Of a shared order (Flag.LINKED) they are as of any other, and
+    nobody outside it has a chance."""
 
     case: str
     epoch: int
@@ -153,7 +156,7 @@ def draw_up(
         chances=chances,
         flags=tuple(sorted(drawn.flags)),
         lead_order=_seats(drawn.leads, Role.LEAD, cards),
-        lots={} if Flag.LINKED in drawn.flags else lots_of(chances, roster, urgent=tip.urgent),
+        lots=lots_of(chances, roster, urgent=tip.urgent),
     )
 
 
@@ -289,7 +292,7 @@ def _place_is_lost(facts: TipFacts, seen: TipFacts, atlas: Atlas) -> bool:
 
 
 def gate_bytes(gate: GateFile) -> bytes:
-    """Raises GateError for a gate that would not come back the same."""
+    """With room behind it, spaces. Raises GateError for a gate that would not come back the same."""
     try:
         data = _written(gate)
         same = _read(data) == gate
@@ -297,11 +300,22 @@ def gate_bytes(gate: GateFile) -> bytes:
         raise GateError("this gate cannot be written") from None
     if not same:
         raise GateError("this gate would not come back the same")
-    return data
+    return data + b" " * _room(gate)
+
+
+def _room(gate: GateFile) -> int:
+    """Bytes: as if every flag were there, every chance were written with all digits, and whoever is excluded had one. Else the size of a
+    sealed gate file told that its case is linked, since most chances of such a case are 0.0, and how many people the tip shuts out."""
+    if not gate.lots:
+        return 0
+    flags = sum(len(flag) for flag in Flag if flag not in gate.flags)
+    chances = sum(WIDEST - len(repr(float(chance))) for chance in gate.chances.values())
+    return flags + max(0, chances) + (WIDEST + LOT) * len(set(gate.excluded) - gate.chances.keys())
 
 
 def parse_gate(data: bytes) -> GateFile:
-    """Raises GateError for anything but the exact bytes that gate_bytes writes."""
+    """Raises GateError for anything but the exact bytes that gate_bytes writes, with any room."""
+    data = data.rstrip(b" ")
     try:
         gate = _read(data)
         same = _written(gate) == data

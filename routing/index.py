@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.codes import NONE, Bools, Codes, Floats, Ids, Ints, Names, Sets
-from routing.people import House, Kin, Person, RegionKind, Role
+from routing.people import House, Kin, Person, Reach, Role
 
 if TYPE_CHECKING:
     from routing.people import Atlas, Card, Roster
@@ -31,10 +31,10 @@ _KINDS = tuple(House)
 _LOAD = {"active": np.bool_, "on_duty": np.bool_, "open_cases": np.int32}
 """What changes by the hour; all else comes of the card and its vetters."""
 _COLUMNS = {
-    "house": np.int64, "agency": np.int64, "home": np.int64, "pair": np.int64, "tied": np.int16, "office": np.int64, "region": np.int64,
-    "posting": np.int64, "languages": np.int64, "capacity": np.int32, "issued": np.int64, "since": np.int64, "expires": np.int32,
-    "signers": np.int16, "handles": np.bool_, "leads": np.bool_, "cleared": np.bool_, "founder": np.bool_, "lost_office": np.bool_,
-    "lost_place": np.bool_, "lost_kin": np.bool_,
+    "house": np.int64, "reach": np.int64, "agency": np.int64, "home": np.int64, "pair": np.int64, "tied": np.int16, "office": np.int64,
+    "region": np.int64, "posting": np.int64, "languages": np.int64, "capacity": np.int32, "issued": np.int64, "since": np.int64,
+    "expires": np.int32, "signers": np.int16, "handles": np.bool_, "leads": np.bool_, "cleared": np.bool_, "founder": np.bool_,
+    "lost_office": np.bool_, "lost_place": np.bool_, "lost_kin": np.bool_,
 }  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class Index:
     tell of each other. Trustees read nothing: each is in groups of his own. Nothing in an index changes once it is made."""
 
     house: Ints
+    reach: Ints
     agency: Ints
     home: Ints
     pair: Ints
@@ -91,7 +92,7 @@ class Index:
         self.pairs = Sets()
         self.spoken = Sets()
         self.names = Names()
-        self._areas = sum(region.kind in (RegionKind.REGION, RegionKind.SEA) for region in atlas.regions.values())
+        self._areas = atlas.areas
         self._among: tuple[dict[str, int], int, Ints] | None = None
         for name, column in self._columns(self.people).items():
             setattr(self, name, column)
@@ -223,6 +224,7 @@ class Index:
         ties = (*places, *(kin.region for kin in card.kin if kin.region is not None))
         return (
             _KINDS.index(house),
+            self.atlas.reach(agencies[card.agency]) if card.agency in agencies else Reach.AREA,
             self.offices.code(card.agency if reads else alone),
             self.places.code(home if reads else alone),
             self.pairs.code(vetters if reads else frozenset({alone})),

@@ -25,6 +25,8 @@ SOURCES = ""
 """All sources together are one informer."""
 INFORMERS = 2
 VERIFIED = 1
+MOST_OUTSIDE = 3
+"""So many of those who were told by mouth count, the most exposed: or whoever leaks a case would say that he told everybody."""
 
 
 class Verdict(StrEnum):
@@ -47,9 +49,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """Somebody who was told of a case by mouth: `by` which reader, and the expected chance that he leaked it."""
+
+    by: str
+    exposure: float
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One outcome. `area` of the case. `readers`: who had opened it before. `outside`: expected exposure of each who was told by mouth.
-    `informer`: who says so; SOURCES for sources. `verified`: another agency agrees, or a second look does. `day`: since 1970 UTC."""
+    """One outcome. `area` of the case. `readers`: who had opened it before. `outside`: who was told by mouth. `informer`: who says so, of a
+    verified one who agrees; SOURCES for sources. `verified`: somebody of another agency agrees. `day`: since 1970 UTC."""
 
     area: str
     readers: tuple[Opened, ...]
@@ -57,7 +67,7 @@ class Event:
     informer: str
     verified: bool
     day: int
-    outside: tuple[float, ...] = ()
+    outside: tuple[Heard, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,11 +91,17 @@ class Evidence:
     def corrupt(self, prior: float) -> float:
         return prior * self.odds / (1 - prior + prior * self.odds)
 
-    def add(self, area: str, share: float, own: float, other: float, keep: float) -> None:
-        self.base = self.base * keep + other
-        self.extra = {name: (share, extra * keep) for name, (share, extra) in self.extra.items()}
-        share, extra = self.extra.get(area, (share, 0.0))
-        self.extra[area] = share, extra + own - other
+    def add(self, area: str, share: float, step: Step, learning: Learning) -> None:
+        """Nobody is ever proven more honest than `proven`: who was for years can be bought tomorrow, and must then be noticed soon (a floor
+        under the sum of log-likelihoods, as in Page's test for a change, Biometrika 1954)."""
+        keep, least = learning.keep, -learning.proven
+        before = self.base * keep
+        self.base = max(least, before + step.other)
+        known = self.extra if area in self.extra else {**self.extra, area: (share, 0.0)}
+        self.extra = {
+            name: (share, max(least, before + extra * keep + (step.own if name == area else step.other)) - self.base)
+            for name, (share, extra) in known.items()
+        }
         self.spread = 1 + sum(share * (exp(extra) - 1) for share, extra in self.extra.values())
         self.odds = exp(self.base) * self.spread
 
@@ -125,16 +141,16 @@ class Beliefs:
 
     __slots__ = ("_people", "_told", "columns", "current")
 
-    def __init__(self, people: dict[str, Evidence], told: dict[tuple[str, str], float], columns: Columns) -> None:
+    def __init__(self, people: dict[str, Evidence], told: dict[tuple[str, str, Verdict], float], columns: Columns) -> None:
         self._people, self._told, self.columns, self.current = people, told, columns, True
 
     def of(self, person: str) -> Evidence:
         """By his own cases alone."""
         return self._people.get(person) or Evidence()
 
-    def told(self, informer: str, person: str) -> float:
-        """By how much this informer's unverified reports have moved this person so far, nats."""
-        return self._told.get((informer, person), 0.0)
+    def told(self, informer: str, person: str, verdict: Verdict) -> float:
+        """By how much this informer's unverified accusations, or his praise, have moved this person so far, nats."""
+        return self._told.get((informer, person, verdict), 0.0)
 
     def handed_on(self) -> Beliefs:
         if not self.current:
@@ -142,14 +158,16 @@ class Beliefs:
         self.current = False
         return Beliefs(self._people, self._told, self.columns)
 
-    def move(self, person: str, step: Step, area: str, share: float, keep: float) -> None:
+    def move(self, person: str, step: Step, area: str, share: float, learning: Learning) -> None:
         evidence = self._people.setdefault(person, Evidence())
-        evidence.add(area, share, step.own, step.other, keep)
+        evidence.add(area, share, step, learning)
         if step.informer and step.own > 0:
             evidence.informers.add(step.informer)
             evidence.verified += step.verified
         if step.limited:
-            self._told[step.informer, person] = self.told(step.informer, person) + max(step.own, step.other)
+            moved = max(abs(step.own), abs(step.other))
+            verdict = Verdict.COMPROMISED if step.own > 0 else Verdict.CLEAN
+            self._told[step.informer, person, verdict] = self.told(step.informer, person, verdict) + moved
         self.columns.write(person, evidence)
 
 
@@ -172,12 +190,24 @@ def update(beliefs: Beliefs, event: Event, learning: Learning = LEARNING) -> Bel
     """One outcome. The beliefs given are used up. Raises BeliefsError for such."""
     after = beliefs.handed_on()
     kept = [1 - exposed(after.of(reader.person), reader, event.area, learning) for reader in event.readers]
-    nobody = prod(kept) * prod(1 - outside for outside in event.outside)
-    steps = [_step(after, reader.person, event, nobody / own, learning) for reader, own in zip(event.readers, kept, strict=True)]
+    nobody = prod(kept)
+    steps = [
+        _step(after, reader.person, event, nobody / own * _outside(event, reader.person), learning)
+        for reader, own in zip(event.readers, kept, strict=True)
+    ]
     for reader, step in zip(event.readers, steps, strict=True):
         if step is not None:
-            after.move(reader.person, step, event.area, reader.share, learning.keep)
+            after.move(reader.person, step, event.area, reader.share, learning)
     return after
+
+
+def _outside(event: Event, person: str) -> float:
+    """Chance that none of those whom others told leaked it. Whom he told himself is no other explanation: nobody lightens his own blame by
+    telling, or by saying that he did."""
+    if not event.outside:
+        return 1.0
+    heard = sorted((heard.exposure for heard in event.outside if heard.by != person), reverse=True)
+    return prod(1 - exposure for exposure in heard[:MOST_OUTSIDE])
 
 
 def exposed(evidence: Evidence, reader: Opened, area: str, learning: Learning) -> float:
@@ -187,14 +217,14 @@ def exposed(evidence: Evidence, reader: Opened, area: str, learning: Learning) -
 
 
 def _step(beliefs: Beliefs, person: str, event: Event, others: float, learning: Learning) -> Step | None:
-    """`others`: chance that none of the other readers leaked. None = this outcome says nothing of him: an unverified clean case, his own
-    report on his own case, or an informer whose word is used up."""
+    """`others`: chance that nobody else leaked. None = this outcome says nothing of him: his own report on his own case, a clean case that
+    nobody verified, or an informer whose word is used up."""
     compromised = event.verdict is Verdict.COMPROMISED
-    if not event.verified and (not compromised or event.informer == person):
+    if event.informer == person or not (compromised or event.verified):
         return None
     own, other = (_ratio(compromised, others, leak, learning) for leak in (learning.own, learning.other))
-    limited = compromised and not event.verified
-    bound = _bound(beliefs, person, event, learning) if limited else learning.verified if compromised else learning.clean
+    limited = not (compromised and event.verified)
+    bound = _bound(beliefs, person, event, learning) if limited else learning.verified
     strongest = max(abs(own), abs(other))
     if bound <= 0 or strongest == 0:
         return None
@@ -203,10 +233,12 @@ def _step(beliefs: Beliefs, person: str, event: Event, others: float, learning: 
 
 
 def _bound(beliefs: Beliefs, person: str, event: Event, learning: Learning) -> float:
-    """How far an unverified report may still move him."""
+    """How far an unverified report, or a clean case that somebody vouches for, may still move him: nobody alone makes a person suspect, and
+    no friend alone makes him trusted again."""
+    moved = beliefs.told(event.informer, person, event.verdict)
     if event.informer == SOURCES:
-        return learning.sources - beliefs.told(SOURCES, person)
-    return min(learning.report, learning.informer - beliefs.told(event.informer, person))
+        return learning.sources - moved
+    return min(learning.report if event.verdict is Verdict.COMPROMISED else learning.clean, learning.informer - moved)
 
 
 def _ratio(compromised: bool, others: float, leak: float, learning: Learning) -> float:

@@ -18,11 +18,15 @@ CLOSE = 1e-9
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Who is eligible for one role. `rows` of the index, ascending; all arrays are in their order. `agency`: 0, 1, … by the agencies'
-    ids. `small`: fewer readers than wanted, or caps raised in proportion."""
+    ids. `caps`: each one's. `lowest`: lowered, so that together they keep to `bound`, a vetter pair's highest. `pair`: 0 = in none.
+    `small`: fewer readers than wanted, or caps raised in proportion."""
 
     rows: Ints
     agency: Ints
     caps: Floats
+    lowest: Floats
+    pair: Ints
+    bound: float
     readers: int
     small: bool
 
@@ -34,30 +38,38 @@ class Pool:
 def pool_of(index: Index, rows: Ints, founding: frozenset[str], now: datetime, policy: Policy) -> Pool:
     """How many readers these people (one at least) can bear, and each one's cap."""
     agency = compact(index.offices.ranks()[index.office[rows]])
+    settled = founders(index, founding)[rows]
+    caps = capped(index, rows, settled, now, policy)
+    pair = np.where(settled, 0, compact(index.pair[rows]) + 1)
     for readers in range(policy.readers, 0, -1):
-        caps = capped(index, rows, founding, now, readers, policy)
-        bearable = float(np.minimum(1.0, np.bincount(agency, weights=caps)).sum())
+        bound = max(policy.pair_share * policy.cap, readers / max(1, count_pairs(index)))
+        lowest = lowered(caps, pair, bound)
+        bearable = float(np.minimum(1.0, np.bincount(agency, weights=lowest)).sum())
         if bearable >= readers - CLOSE:
-            return Pool(rows, agency, caps, readers, readers < policy.readers)
-    return Pool(rows, agency, np.minimum(1.0, caps / bearable), 1, small=True)
+            return Pool(rows, agency, caps, lowest, pair, bound, readers, readers < policy.readers)
+    raised = np.minimum(1.0, lowest / bearable)
+    return Pool(rows, agency, raised, raised, np.zeros_like(pair), bound, 1, small=True)
 
 
-def capped(index: Index, rows: Ints, founding: frozenset[str], now: datetime, readers: int, policy: Policy) -> Floats:
-    """Each person's cap: a quarter on probation, probationers together one person's, one vetter pair's cards together two persons'.
-
-    A line with few vetters cannot keep pairs that low: then each pair keeps to an even share of the readers. Founders are on no probation
-    and in no pair: who doubts all founding vetters together doubts the line.
-    """
+def capped(index: Index, rows: Ints, settled: Bools, now: datetime, policy: Policy) -> Floats:
+    """Each person's cap: a quarter on probation, probationers together one person's. `settled`: founders, who are on no probation."""
     probation = policy.probation_days * timedelta(days=1)
-    others = ~founders(index, founding)[rows]
-    new = others & (index.since[rows] > instant(now - probation))
+    new = ~settled & (index.since[rows] > instant(now - probation))
     caps = np.where(new, policy.cap * policy.probation_share, policy.cap)
     if (together := float(caps[new].sum())) > policy.cap:
         caps[new] *= policy.cap / together
-    vetters = index.pair[rows]
-    pairs = np.bincount(vetters[others], weights=caps[others], minlength=len(index.pairs.of))
-    bound = max(policy.pair_share * policy.cap, readers / max(1, count_pairs(index)))
-    return np.asarray(np.where(others, caps * (bound / np.maximum(bound, pairs))[vetters], caps), dtype=np.float64)
+    return np.asarray(caps, dtype=np.float64)
+
+
+def lowered(caps: Floats, pair: Ints, bound: float) -> Floats:
+    """In proportion, until the cards of one vetter pair add up to the bound.
+
+    A line with few vetters cannot keep pairs to two persons' caps: then each keeps to an even share of the readers. Founders are in no
+    pair: who doubts all founding vetters together doubts the line.
+    """
+    together = np.bincount(pair, weights=caps)
+    together[0] = 0.0
+    return np.asarray(caps * (bound / np.maximum(bound, together))[pair])
 
 
 def count_pairs(index: Index) -> int:

@@ -2,7 +2,7 @@
 the case that is all that it takes to draw again (routing/comb.py).
 
 JSON form, in columns: {"people": ids, sorted, "chances", "agencies": those that occur, sorted, "agency_of", "leads", "off_duty"}; the last
-three are places in the lists before them. Gate files of before, and those of a shared order, have a list of {"person", "chance"} instead.
+three are places in the lists before them. Gate files of before have a list of {"person", "chance"} instead.
 """
 
 from __future__ import annotations

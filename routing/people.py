@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from triage.tip import AgencyKind, Child
@@ -38,6 +38,17 @@ class House(StrEnum):
     OTHER = "other"
     NGO = "ngo"
     FOREIGN_LIAISON = "foreign_liaison"
+
+
+NO_OFFICIALS = frozenset({House.NGO, House.FOREIGN_LIAISON})
+
+
+class Reach(IntEnum):
+    """Of an office's jurisdiction: one town or port; a region, a sea; a whole country."""
+
+    TOWN = 0
+    AREA = 1
+    COUNTRY = 2
 
 
 class Role(StrEnum):
@@ -134,6 +145,7 @@ class Atlas:
         for agency in agencies:
             if agency.region not in self.regions or (agency.parent is not None and agency.parent not in self.agencies):
                 raise AtlasError(f"agency {agency.id} has an unknown region or parent")
+        self.areas = sum(region.kind in (RegionKind.REGION, RegionKind.SEA) for region in regions)
         self._inner = _children({r.id: r.parent for r in regions})
         self._lower = _children({a.id: a.parent for a in agencies})
 
@@ -155,6 +167,11 @@ class Atlas:
                 return at
             at = here.parent
         return None
+
+    def reach(self, agency: Agency) -> Reach:
+        kind = self.regions[agency.region].kind
+        small, large = kind in (RegionKind.TOWN, RegionKind.PORT), kind is RegionKind.COUNTRY
+        return Reach.TOWN if small else Reach.COUNTRY if large else Reach.AREA
 
     def chain(self, agency: str) -> frozenset[str]:
         """The agency itself and every office above it."""

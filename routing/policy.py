@@ -14,22 +14,28 @@ class Learning:
 
     `own`, `other`: chance that a corrupt reader leaks a case of his own network, and any other. `leaks_anyway`, `unseen`: chance that a
     case is seen as compromised although no reader leaked, and is not although one did. `houses`: how many of an agency's kind are taken to
-    be corrupt before anything is known. `tied`: how much of a corrupt person's network is where his ties are, the rest is anywhere.
+    be corrupt before anything is known; `local`, `national`: how many times as many in an office of one town, of a whole country. `tied`:
+    how much of a corrupt person's network is where his ties are, the rest is anywhere. `keep`: of earlier evidence, at each case. How far
+    one outcome may move a person: `verified`, `clean`, `report` (unverified); one informer in all `informer`, all sources `sources`.
+    `proven`: how honest anybody is ever taken to be. `pseudo`, `shift`: how much colleagues, region and vetters shift a prior.
     """
 
     own: float = 0.6
-    other: float = 0.1
+    other: float = 0.2
     leaks_anyway: float = 0.15
     unseen: float = 0.10
     prior: float = 0.2
     houses: Mapping[House, float] = field(default_factory=lambda: HOUSES)
+    local: float = 1.3
+    national: float = 0.9
     tied: float = 0.65
-    keep: float = 0.97
-    report: float = 1.2
+    keep: float = 0.99
+    report: float = 0.3
     informer: float = 1.6
     verified: float = 1.6
-    clean: float = 0.4
-    sources: float = 0.4
+    clean: float = 0.8
+    proven: float = 1.0
+    sources: float = 0.2
     lowest: float = 0.02
     highest: float = 0.80
     pseudo: float = 6.0
@@ -55,17 +61,18 @@ HOUSES: Mapping[House, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`cap`: highest chance of one person. `alone`: above this chance two vetters must release. Shares are of `cap`. `avoidance`: how fast
-    a person's weight falls with his expected exposure (beta)."""
+    """`readers`, `leads`: how many are drawn, where the pool can bear them. `cap`: highest chance of one person. `alone`: above this chance
+    two vetters must release. Shares are of `cap`. `avoidance`: how fast a person's weight falls with his expected exposure (beta)."""
 
     readers: int = 3
+    leads: int = 2
     cap: float = 0.20
     probation_days: int = 150
     probation_share: float = 0.25
     pair_share: float = 2.0
     alone: float = 1 / 3
     smallest_pool: int = 5
-    avoidance: float = 200.0
+    avoidance: float = 400.0
     learning: Learning = field(default_factory=Learning)
 
 

@@ -1,13 +1,15 @@
 """Outcomes as records: of which area a case is, who was told of it by mouth, and the bytes that outlive the case.
 
 One value has one byte string, as in routing/fields.py; but a line's whole past is read at each start, so records are lists, not objects:
-{"v":1,"kind":"lessons","day","rows","events":[[day,area,verdict,informer,verified,[[person,prior,share],…],[outside,…]],…]}.
-Nothing in them tells of which case they are.
+{"v":1,"kind":"lessons","day","rows","of","events":[[day,area,verdict,informer,verified,[[person,prior,share],…],[[by,exposure],…]],…]}.
+"of" only where there are any: names of 16 digits, in one text. Nothing in them tells of which case they are.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,17 +17,17 @@ from typing import TypeGuard
 
 from routing.exposure import areas_of, opened
 from routing.fields import is_id
-from routing.learning import Event, Opened, Verdict
+from routing.learning import MOST_OUTSIDE, Event, Heard, Opened, Verdict
 from routing.people import Atlas, House, Person
 from routing.policy import Learning
 
 KIND = "lessons"
 NOWHERE = ""
 """The area of a case whose place nobody knows."""
-MOST_OUTSIDE = 3
-"""So many of those who were told by mouth count, the most exposed: or whoever leaks a case would say that he told everybody."""
 
-
+NAME = 16
+"""Digits by which a record that was put together with others is known."""
+_NAMES = re.compile(rf"(?:[0-9a-f]{{{NAME}}})*")
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
@@ -36,11 +38,13 @@ class RecordError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Record:
     """`events` in the order in which they are learned from; none = outcomes that teach nothing. `day` of the last, since 1970 UTC. `rows`:
-    of how many records it is made; 1 = of one outcome."""
+    of how many records it is made; 1 = of one outcome. `of`: the names of these, of 16 lowercase hex digits: first those of the `events`,
+    one for each in their order, then those that taught nothing."""
 
     day: int
     rows: int
     events: tuple[Event, ...]
+    of: tuple[str, ...] = ()
 
 
 def area_of(regions: Collection[str], atlas: Atlas) -> str:
@@ -60,11 +64,19 @@ def reader(person: Person, area: str, atlas: Atlas, learning: Learning) -> Opene
     return replace(told, share=0.0) if area == NOWHERE else told
 
 
-def outside(houses: Iterable[tuple[House, str | None]], area: str, atlas: Atlas, learning: Learning) -> tuple[float, ...]:
-    """Expected exposure of each who was told by mouth: a kind of office, and the region of its agency where that is known; without one it
-    is taken to be of the case's own area."""
-    told = [learning.houses[house] * (learning.own if _touches(region, area, atlas) else learning.other) for house, region in houses]
-    return tuple(sorted(told, reverse=True)[:MOST_OUTSIDE])
+def outside(told: Iterable[tuple[str, House, str | None]], area: str, atlas: Atlas, learning: Learning) -> tuple[Heard, ...]:
+    """Who was told by mouth: by whom, a kind of office, and the region of its agency where that is known; without one it is taken to be of
+    the case's own area. Of each teller's no more than can count."""
+    found = [
+        Heard(by, learning.houses[house] * (learning.own if _touches(region, area, atlas) else learning.other))
+        for by, house, region in told
+    ]
+    counted, kept = Counter[str](), list[Heard]()
+    for heard in sorted(found, key=lambda heard: (-heard.exposure, heard.by)):
+        counted[heard.by] += 1
+        if counted[heard.by] <= MOST_OUTSIDE:
+            kept.append(heard)
+    return tuple(kept)
 
 
 def _touches(region: str | None, area: str, atlas: Atlas) -> bool:
@@ -76,36 +88,43 @@ def _touches(region: str | None, area: str, atlas: Atlas) -> bool:
 def record_bytes(record: Record) -> bytes:
     """Raises RecordError for one that would not come back the same."""
     data = _written(record)
-    if _read(data) != record:
+    if read_own(data) != record:
         raise RecordError("this record would not come back the same")
     return data
 
 
 def parse_record(data: bytes) -> Record:
     """Raises RecordError for anything but the exact bytes that record_bytes writes."""
-    record = _read(data)
+    record = read_own(data)
     if _written(record) != data:
         raise RecordError("not the one way to write this record")
     return record
 
 
-def _written(record: Record) -> bytes:
-    events = [
-        (e.day, e.area, e.verdict, e.informer, e.verified, [(r.person, r.prior, r.share) for r in e.readers], e.outside)
-        for e in record.events
-    ]
-    fields = {"v": 1, "kind": KIND, "day": record.day, "rows": record.rows, "events": events}
-    try:
-        return json.dumps(fields, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError):
-        raise RecordError("a record cannot be written") from None
-
-
-def _read(data: bytes) -> Record:
+def read_own(data: bytes) -> Record:
+    """The same of bytes that are surely those of `record_bytes`, by a MAC over them: half the work. Raises RecordError."""
     try:
         return _record(json.loads(data))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise RecordError("unreadable") from None
+
+
+def _written(record: Record) -> bytes:
+    events = [
+        (
+            *(e.day, e.area, e.verdict, e.informer, e.verified),
+            [(r.person, r.prior, r.share) for r in e.readers],
+            [(heard.by, heard.exposure) for heard in e.outside],
+        )
+        for e in record.events
+    ]
+    fields = {"v": 1, "kind": KIND, "day": record.day, "rows": record.rows}
+    try:
+        fields |= {"of": "".join(record.of)} if record.of else {}
+        fields |= {"events": events}
+        return json.dumps(fields, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError):
+        raise RecordError("a record cannot be written") from None
 
 
 def _record(fields: dict[str, object]) -> Record:
@@ -113,7 +132,13 @@ def _record(fields: dict[str, object]) -> Record:
     day, rows, events = fields["day"], fields["rows"], fields["events"]
     if (fields["v"], fields["kind"]) != (1, KIND) or not (_whole(day) and _whole(rows) and isinstance(events, list)):
         raise RecordError("not a record, or of another version")
-    return Record(day, rows, tuple([_event(item) for item in events]))
+    return Record(day, rows, tuple([_event(item) for item in events]), _names(fields.get("of", "")))
+
+
+def _names(joined: object) -> tuple[str, ...]:
+    if not isinstance(joined, str) or _NAMES.fullmatch(joined) is None:
+        raise RecordError("names of records are other ones")
+    return tuple([joined[at : at + NAME] for at in range(0, len(joined), NAME)])
 
 
 def _event(item: list[object]) -> Event:
@@ -121,9 +146,10 @@ def _event(item: list[object]) -> Event:
     day, area, verdict, informer, verified, readers, told = item
     if not (_whole(day) and _id(area) and _id(informer) and isinstance(verified, bool)):
         raise RecordError("an outcome's fields are other ones")
-    if not (isinstance(readers, list) and isinstance(told, list) and all(map(_chance, told))):
+    if not (isinstance(readers, list) and isinstance(told, list)):
         raise RecordError("an outcome's fields are other ones")
-    return Event(area, tuple([_opened(*item) for item in readers]), _VERDICTS[str(verdict)], informer, verified, day, tuple(told))
+    people, heard = tuple([_opened(*item) for item in readers]), tuple([_heard(*item) for item in told])
+    return Event(area, people, _VERDICTS[str(verdict)], informer, verified, day, heard)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -132,6 +158,12 @@ def _opened(person: object, prior: object, share: object) -> Opened:
     if not (_id(person) and person and _chance(prior) and _chance(share)):
         raise RecordError("a reader's fields are other ones")
     return Opened(person, prior, share)
+
+
+def _heard(by: object, exposure: object) -> Heard:
+    if not (_id(by) and by and _chance(exposure)):
+        raise RecordError("fields of who was told are other ones")
+    return Heard(by, exposure)
 
 
 def _whole(value: object) -> TypeGuard[int]:

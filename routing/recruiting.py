@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routing.coverage import Answer, Level, ask, at_home
-from routing.exclusion import NO_OFFICIALS, VETTERS, ground_of, judge
-from routing.people import Agency, Atlas, Card, House, Person, RegionKind, Role, Roster
+from routing.exclusion import VETTERS, ground_of, judge
+from routing.people import NO_OFFICIALS, Agency, Atlas, Card, House, Person, RegionKind, Role, Roster
 from routing.policy import DEFAULT, Policy
 
 MOST_ALIKE = 10

@@ -23,7 +23,8 @@ class EntryKind(StrEnum):
     `card`: `sha256` = the new card, `card` = the card it takes the place of, or itself; `case` = the worker's tag of the person
     (`WorkerKeys.person_tag`). `suspend`, `revoke`, `lift`: of the card in `card`; a vetter's counts from the worker's `announce` on, whose
     `sha256` is the statement's leaf hash. `announce` also of a card with fewer ties than `card`: `sha256` = that card.
-    `release`: a vetter lets the held tip in `case` go out; `sha256` = `statements.matter` of case and hold. Announced like the others.
+    `release`: a vetter lets the held tip in `case` go out; `sha256` = `statements.matter`, which tells not why. Announced like them.
+    `lesson`: an outcome was written down; `sha256` = the worker's HMAC of the record's name, which nobody else can tell.
     `epoch`: `sha256` = of the recipient's text; `card` is the same once that key is destroyed, else empty.
     """
 
@@ -57,6 +58,7 @@ class EntryKind(StrEnum):
     VETTERS = "vetters"
     ANNOUNCE = "announce"
     EXPLAIN = "explain"  # the worker: somebody was shown how this case was drawn
+    LESSON = "lesson"  # the worker: an outcome was written down, of no case (handlers/lost_lessons.py)
 
 
 ACTED = frozenset(

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 HOUR_MS = 3_600_000
-LINKED_DAYS = 180
-"""Tips of the same phone, plate, vessel or account are one matter this long."""
 DAY_MS = 24 * HOUR_MS
 
 
@@ -243,24 +241,6 @@ class OutcomeRow:
     """How a case ended: the worker's record of one proposal to close it (handlers/outcomes.py). `sealed` = S gate."""
 
     id: str
-    sealed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LessonRow:
-    """What outcomes tell of readers (handlers/lessons.py): one outcome, or many put together. `sealed` = S gate."""
-
-    id: str
-    sealed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LinkRow:
-    """The drawn order that later tips of the same phone, plate, vessel or account share (handlers/links.py). `tag` = HMAC of which it is,
-    `sealed` = S gate: no case stands in the clear. `day`: since 1970 UTC, of the tip that was drawn for."""
-
-    tag: str
-    day: int
     sealed: bytes
 
 

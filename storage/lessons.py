@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
-from sealing.rows import LessonRow, LinkRow
+from sealing.learned_rows import LessonRow, LinkRow
 from storage import tables
 from storage.transaction import TxPart
 

@@ -48,6 +48,9 @@ class SharePart(TxPart):
         insert = self._transaction.insert(tables.outcome).values(values_of(row))
         await self._transaction.run(insert.on_conflict_do_update(index_elements=[tables.outcome.c.id], set_={"sealed": row.sealed}))
 
+    async def add_outcome(self, row: OutcomeRow) -> bool:
+        return await self._transaction.add(tables.outcome, row)
+
     async def outcome(self, id: str) -> OutcomeRow | None:
         return await self._transaction.one(tables.outcome, OutcomeRow, tables.outcome.c.id == id)
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import delete, select
 
-from sealing.rows import DAY_MS, LINKED_DAYS, CaseState, EpochRow, TaskKind
+from sealing.learned_rows import LINKED_DAYS
+from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
 from storage import tables
 from storage.cases import CasePart
 from storage.conversations import ConversationPart
@@ -41,6 +42,12 @@ class SqlStore:
     async def begin(self) -> AsyncIterator[SqlTx]:
         """Do not nest: with SQLite the inner one would wait for the outer one's connection, and raise StorageDown."""
         async with self._database.begin() as transaction:
+            yield SqlTx(transaction)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqlTx]:
+        """For who writes nothing and may take his time: with SQLite no writer waits for it. Do not nest."""
+        async with self._database.begin(reading=True) as transaction:
             yield SqlTx(transaction)
 
     async def sweep(self, now_ms: int) -> int:

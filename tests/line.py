@@ -36,6 +36,7 @@ from handlers.notices import NOTICE
 from handlers.parts import worker_leaf
 from handlers.phrases import Phrase
 from handlers.ports import Erasing, Sender, Sent, Translator, Unsent
+from handlers.reviews import Reviews
 from handlers.roster import Vetters, judge
 from handlers.roster_log import RosterLog
 from handlers.slots import Slots
@@ -132,6 +133,7 @@ class TestLine:
     floods: list[int]
     watching: Watching
     memory: Memory
+    reviews: Reviews
 
     async def write(self, phone: str, text: str, provider_id: str | None = None) -> Accepted:
         """Accepted and conversed; nothing else that is due later happens."""
@@ -399,6 +401,7 @@ async def practice_line(
         yield TestLine(
             home, database, clock, keys, acceptor, store, SqlQueue(database, clock), DeskReads(database, clock), dict(made.handlers),
             outbox, cards, person_keys, atlas, vetters, roster.seeds, alarms, said, made.talk, floods, made.watching, made.memory,
+            made.reviews,
         )  # fmt: skip
     finally:
         await database.close()

@@ -36,6 +36,7 @@ MAY_REVEAL = {
     "handlers/answering.py": "a reader's answer, translated and checked for contacts",
     "handlers/erasing.py": "the address of a message at a provider, into the row's keyed id",
     "handlers/notices.py": "where a reader wants notices, to check and to seal it",
+    "handlers/held.py": "two numbers about a pool, into the letter that has the release code",
     "handlers/hearing.py": "the words, to see a bare number or a word of the catalog",
     "handlers/delivery.py": "the address of a text about to leave, into its keyed tag",
     "handlers/gateway.py": "the signing key, into the signature's check",

@@ -28,6 +28,7 @@ _OF_PHONES = re.compile(
 )
 _NO_PHONE = re.compile(
     r"(?:order|orden|pedido|ticket|caso|case|factura|invoice|ref\w*|codigo|code|dni|ruc|rut|cedula|expediente|visa|usd|eur|pen|soles|pesos"
+    r"|cuenta|cta|cte|ahorros?|corriente|account|acct|cci|banco|bank|bcp|bbva|interbank|scotiabank"
     r"|s/\.?|[$€£¥₱฿₫])[ :#.]*(?:no\.?|nr\.?|n°|numero|number)?[ :#.]*$"
 )
 _UNITS = re.compile(
@@ -35,6 +36,8 @@ _UNITS = re.compile(
     r"|hours?\b)"
 )
 _DATES = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})(?!\d)")
+_BANK = re.compile(r"(?<!\d)\d{7,}-\d{1,2}(?!\d)")
+"""Bank accounts end so: 191-12345678-0-12."""
 _DEGREES = re.compile(r"\d{1,3}\.\d{4,}")
 _COUNTED = "01234567890123456789"
 _FREE = frozenset(
@@ -82,6 +85,10 @@ _SMALL_WORD = re.compile(rf"\d( +{_LETTERS}{{1,3}})$")
 _FIRST_LETTERS = re.compile(rf"{_LETTERS}+")
 _APART = re.compile(rf"(?<= ){_LETTERS}+(?!\w)")
 _MAYBE_YEAR = re.compile(r"(?:19|20)\d\d$")
+_BARE = re.compile(r"[A-Z]{3}\d+|\d+[A-Z]{3}")
+"""Joined: an abbreviation and a number look like that, too ("PNP-105", "DOC-1234")."""
+_THIS_YEAR = re.compile(r"[A-Z]+20[23]\d|20[23]\d[A-Z]+")
+"""Joined: "ODS-2030", "2024-ABC"."""
 _ALIKE = str.maketrans("OIАВЕКМНОРСТУХІ", "01ABEKMH0PCTYX1")
 """Letters that look like a digit, and Cyrillic ones that look like Latin."""
 
@@ -95,15 +102,17 @@ TOO_MANY = 12
 
 def plates(text: Plain) -> Iterator[Entity]:
     """Licence plates, and what stands on a boat in their place."""
-    told = [match.end() for match in _PLATE_WORD.finditer(text.text)]
+    told = [match.span() for match in _PLATE_WORD.finditer(text.text)]
     cars = [match.end() for match in _CAR_WORD.finditer(text.text)]
     ships = [match.end() for match in _SHIP_WORD.finditer(text.text)]
+    words = [*cars, *ships, *(end for _, end in told)]
     taken = -1
-    found = [(*span, True) for at in told for span in _told(text, at)]
-    found += [(*match.span(), shape is _FISHING) for shape in (_FISHING, _NATIONAL) for match in shape.finditer(text.text)]
+    found = [(*span, True) for word in told for span in _told(text, *word)]
+    for shape in (_FISHING, _NATIONAL):
+        found += [(*match.span(), shape is _FISHING) for match in shape.finditer(text.text) if not _usual(match[0])]
     for start, end, sure in sorted(found, key=lambda one: (one[0], not one[2]))[:_MOST]:
         near = _near(cars, start)
-        if start < taken or not _is_plate(text, start, end, sure=sure, near=near >= 0):
+        if start < taken or not _is_plate(text, start, end, sure=sure, near=_near(words, start) >= 0):
             continue
         taken = end
         afloat = bool(_FISHING.fullmatch(text.text, start, end)) or _near(ships, start) > near
@@ -111,14 +120,19 @@ def plates(text: Plain) -> Iterator[Entity]:
         yield Entity(EntityType.VESSEL if afloat else EntityType.PLATE, f"reg:{value}" if afloat else value, *text.span(start, end))
 
 
-def _told(text: Plain, at: int) -> Iterator[tuple[int, int]]:
-    """The first that fits soon after a word for it ("placa del auto es ABC-123"), without the small word behind it ("abc 123 de color")."""
+def _told(text: Plain, word: int, at: int) -> Iterator[tuple[int, int]]:
+    """The first that fits soon after text[word:at], a word for it ("placa del auto es ABC-123"), without the small word behind it ("abc 123
+    de color"). In capitals a plate may well begin like a word that everybody uses ("placa MAS-123"); where all is in capitals, it must
+    not stand apart from its number ("PLACA DEL 2019")."""
     for match in _TOLD_PLATE.finditer(text.text, at, min(len(text.text), at + _BACK)):
         start, end = match.span()
         behind = _SMALL_WORD.search(match.group())
-        if behind is not None and not text.capitals(start + behind.start(1), end):
+        if behind is not None and (behind[1].strip() in _NO_LETTERS or not text.capitals(start + behind.start(1), end)):
             end = start + behind.start() + 1
-        if not _usual(text.text[start:end]):
+        written = text.text[start:end]
+        has_letters = _FIRST_LETTERS.search(written) is not None
+        stressed = has_letters and text.capitals(start, end) and (" " not in written or not text.capitals(word, at))
+        if stressed or not (_usual(written) or (" " in written and _MAYBE_YEAR.search(written))):
             yield start, end
             return
 
@@ -137,10 +151,12 @@ def _usual(written: str) -> bool:
 def _is_plate(text: Plain, start: int, end: int, *, sure: bool, near: bool) -> bool:
     written = text.text[start:end]
     held = _joined(written)
-    if not 4 <= len(held) <= 10 or _usual(written):
+    if not 4 <= len(held) <= 10:
         return False
     if sure:
         return True
+    if _THIS_YEAR.fullmatch(held) or (_BARE.fullmatch(held) and not near):
+        return False
     if " " in written:  # "LAN 2456" and "hasta 2019" are words and a number
         return near and text.capitals(start, end) and not _MAYBE_YEAR.search(written)
     return text.capitals(start, end) or (near and "-" in written)
@@ -218,6 +234,7 @@ def _is_phone(text: Plain, entity: Entity) -> bool:
         return True
     years = all(len(group) == 4 and group[:2] in ("19", "20") for group in groups)
     ages = len(groups) > 2 and all(len(group) == 2 for group in groups) and groups == sorted(groups)
-    if years or ages or _DATES.match(written) or _DEGREES.match(written) or _UNITS.match(after) or _NO_PHONE.search(before):
+    other = _DATES.match(written) or _DEGREES.match(written) or _BANK.search(written)
+    if years or ages or other or _UNITS.match(after) or _NO_PHONE.search(before):
         return False
     return len("".join(groups).lstrip("0")) >= _SURE or bool(_OF_PHONES.search(before))

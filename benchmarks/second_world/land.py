@@ -132,6 +132,7 @@ class Settlers:
         self._plan, self._land, self._dice = plan, land, dice
         self._made = 0
         self._bad: dict[str, float] = {}
+        self._vetters = [f"vetter-{n}" for n in range(plan.vetters)]
         atlas = land.atlas
         self._large = [name for name, _ in NATIONAL] + list(LARGE_NGOS) + [f"liaison-{name}" for name in OTHERS]
         large = set(self._large)
@@ -147,7 +148,7 @@ class Settlers:
         home = posting if dice.random() < 0.6 else self._any_town()
         past = tuple(self._any_town() for _ in range(dice.choices((0, 1, 2), (6, 3, 1))[0]))
         kin = tuple(self._kin(number, n) for n in range(dice.choices((0, 1, 2), (5, 4, 1))[0]))
-        vetters = tuple(sorted(dice.sample([f"vetter-{n}" for n in range(self._plan.vetters)], 2)))
+        vetters = tuple(sorted(dice.sample(self._vetters, 2)))
         networks = self._corrupted(agency.kind, home, vetters, [*past, *(one.region for one in kin if one.region)])
         first = now - timedelta(days=days_ago)
         card = Card(

@@ -16,7 +16,7 @@ from benchmarks.second_world.misdrawn import misdrawn
 from benchmarks.second_world.reading import Reading
 from benchmarks.second_world.tips import Tip, Tips
 from routing.draw import choose
-from routing.learning import Event, Verdict, deserves_review, nothing_known, update
+from routing.learning import Event, Heard, Verdict, deserves_review, nothing_known, update
 from routing.people import Assignment, Earlier, Hold, Person, Roster
 from routing.policy import DEFAULT
 from routing.records import area_of, reader
@@ -183,7 +183,7 @@ class World:
         area = area_of(tip.facts.regions, self._land.atlas)
         held = tuple(reader(soul.person, area, self._land.atlas, learning) for soul in readers)
         due = tip.now + timedelta(days=dice.expovariate(1 / plan.late))
-        outside = (0.1,) if dice.random() < 0.05 else ()
+        outside = (Heard(readers[0].person.id, 0.1),) if dice.random() < 0.05 else ()
         verdict = Verdict.COMPROMISED if seen else Verdict.CLEAN
         event = Event(area, held, verdict, informer, verified, (due - START).days + 20_000, outside)
         heapq.heappush(self._told, (due, next(self._count), event))

@@ -35,9 +35,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socke
 
 ENTRY_OF = {"pressured": EntryKind.SUSPEND}
 """Acts that go by another name than their entry."""
-SAYING = ("close", "tie", "duty", "push", "reseal")
-UNSIGNED = ("me",)
-"""Asks, and changes nothing: the answer is sealed to the card that it tells of."""
+SAYING = ("close", "tie", "told", "duty", "push", "reseal")
+UNSIGNED = ("me", "agencies")
+"""Ask, and change nothing: the answer is sealed to the card of who asks."""
 
 
 def judged_kinds(line: TestLine) -> dict[str, EntryKind]:

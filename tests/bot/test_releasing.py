@@ -19,7 +19,7 @@ from bot.finding import Verdict
 from bot.holds import Held, held_tips
 from bot.keyrings import worker_keys
 from bot.status import Status, status_of
-from handlers.held import Holds
+from handlers.held import COVERED, Holds, held
 from handlers.letters import Letters
 from handlers.roster import Vetters
 from routing.people import Hold
@@ -27,7 +27,7 @@ from sealing import age, custody, signing
 from sealing.custody import EntryKind
 from sealing.passphrase import PersonKey, lock
 from sealing.rows import CaseRow, CaseState
-from sealing.statements import signed_release, statement_bytes
+from sealing.statements import release_code, signed_release, statement_bytes
 from storage.engine import Database, open_database
 from storage.store import SqlStore
 from tests.bot.test_vetting import REGIONS, SPOKEN, VETTERS, Office, why
@@ -84,6 +84,18 @@ def hold(office: Office, *holds: tuple[Hold, bool]) -> list[str]:
     return asyncio.run(write())
 
 
+def code_of(office: Office, case_id: str) -> str:
+    """As it stands in the vetters' letters."""
+
+    async def read() -> str:
+        async with database_of(office) as database, SqlStore(database).begin() as tx:
+            record = await held(tx, worker_keys(office.settings()), case_id)
+        assert record is not None
+        return record.code(case_id) or ""
+
+    return asyncio.run(read())
+
+
 @pytest.fixture
 def case_id(office: Office) -> str:
     office.done("roster", "list")  # makes keys and tables
@@ -92,14 +104,14 @@ def case_id(office: Office) -> str:
 
 
 def test_two_vetters_release_a_tip_with_one_file(office: Office, case_id: str) -> None:
-    file = office.path("out.json")
-    first = office.done("vetters", "release", case_id, file, *office.by("vera"))
+    file, code = office.path("out.json"), code_of(office, case_id)
+    first = office.done("vetters", "release", case_id, code, file, *office.by("vera"))
     assert "Nothing changes until another vetter" in first
     assert "read nothing of it" in first
     assert "Hand it to the other vetter" in first
     assert "Nothing changes without another's" in office.done("roster", "load", file)
-    assert "has your signature already" in why(office.run("vetters", "release", case_id, file, *office.by("vera")))
-    assert "Bring it to the operator at once" in office.done("vetters", "release", case_id, file, *office.by("vito"))
+    assert "has your signature already" in why(office.run("vetters", "release", case_id, code, file, *office.by("vera")))
+    assert "Bring it to the operator at once" in office.done("vetters", "release", case_id, code.lower(), file, *office.by("vito"))
     both = office.done("roster", "load", file)
     assert "has this statement already" in both
     assert "it goes out now" in both
@@ -116,16 +128,21 @@ def entries(office: Office) -> list[custody.Entry]:
     return [custody.read_leaf(leaf)[0] for leaf in asyncio.run(read())]
 
 
-def test_one_file_is_one_matter(office: Office, case_id: str) -> None:
+def test_one_file_is_one_matter_and_a_code_is_of_one_case(office: Office, case_id: str) -> None:
     file, other = office.path("out.json"), office.path("other.json")
-    now = int(datetime.now(UTC).timestamp()) // 3600
-    file.write_bytes(statement_bytes([signed_release(case_id, Hold.NEEDS_TWO_VETTERS.value, now, KEYS["vera"].sign_seed)]))
-    for words in ((case_id, file, "--named"), ("f" * 32, file)):
-        assert "another card or another matter" in why(office.run("vetters", "release", *words, *office.by("vito")))
-    assert "32 hex digits" in why(office.run("vetters", "release", "teal-heron", other, *office.by("vera")))
+    now, nonce, (small, named), another = int(datetime.now(UTC).timestamp()) // 3600, b"n" * 16, tuple(COVERED), "f" * 32
+    file.write_bytes(statement_bytes([signed_release(case_id, small.value, nonce, now, KEYS["vera"].sign_seed)]))
+    for words in ((case_id, release_code(case_id, named, nonce)), (another, release_code(another, small, nonce))):
+        assert "another card or another matter" in why(office.run("vetters", "release", *words, file, *office.by("vito")))
+    code = code_of(office, case_id)
+    assert "32 hex digits" in why(office.run("vetters", "release", "teal-heron", code, other, *office.by("vera")))
+    mistyped = ("BA"[code[0] == "B"] + code[1:], code[:-1], "", "ñ", "A" * 32)
+    for words in (*((case_id, wrong) for wrong in mistyped), (another, code)):
+        assert "mistyped, or of another case" in why(office.run("vetters", "release", *words, other, *office.by("vera")))
     assert not other.exists()
-    other.write_bytes(statement_bytes([signed_release("f" * 32, Hold.NEEDS_TWO_VETTERS.value, now, KEYS["vera"].sign_seed)]))
+    other.write_bytes(statement_bytes([signed_release(another, small.value, nonce, now, KEYS["vera"].sign_seed)]))
     assert "no tip of this case id is held" in why(office.run("roster", "load", other))
+    assert "for another reason than the one signed" in why(office.run("roster", "load", file))
     assert EntryKind.RELEASE not in [entry.kind for entry in entries(office)]
 
 
@@ -143,7 +160,7 @@ def test_doctor_and_status_say_why_tips_are_held_and_what_to_run(office: Office,
     ((verdict, text),) = found
     assert verdict is Verdict.LOOK
     assert text.startswith("1 tip(s) wait for two vetters: ")
-    assert "tipline vetters release CASE FILE --key VETTER.key" in text
+    assert "tipline vetters release CASE CODE FILE --key VETTER.key" in text
     assert ("    waiting for two vetters", "1 (tipline vetters release)", True) in status.rows()
     hold(office, (Hold.POISONED, True), (Hold.NOBODY_ELIGIBLE, True), (Hold.NOBODY_ELIGIBLE, False))
     counted, found, status = asyncio.run(look())

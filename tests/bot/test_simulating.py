@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from bot.__main__ import app
 from bot.atlas import load_atlas
-from bot.roster_file import Described, RosterFileError, read_roster
+from bot.roster_file import DATES, Described, RosterFileError, read_roster
 from bot.simulated import Simulated, shown
 from bot.simulating import PRACTICE, TEMPLATE, picture, simulated
 from routing.people import Atlas, Kin, Role
@@ -239,6 +239,40 @@ def test_vetters_are_the_same_two_unless_the_file_says_so(tmp_path: Path) -> Non
     assert not any("0002" in answer.pool for answer in simulated(described, (), NOW).answers)
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "toml"])
+def test_a_card_that_has_expired_reads_nothing(tmp_path: Path, form: str) -> None:
+    """One is good until today, one was until yesterday, one was vetted more than a year ago."""
+    given = (
+        {"expires": "2026-11-21"},
+        {"issued": "2026-01-01", "expires": "2026-11-20"},
+        {"issued": "2025-11-20", "expires": "2027-06-30"},
+    )
+    people: list[dict[str, Any]] = [{**ANA, **each, "sequence": 2} for each in given]
+    file = json_file(tmp_path, *people)
+    if form == "csv":
+        columns = (*ANA, "sequence", "issued", "expires")
+        rows = [",".join("es;en" if name == "languages" else str(person.get(name, "")).lower() for name in columns) for person in people]
+        file = tmp_path / "people.csv"
+        file.write_text("\n".join((",".join(columns), *rows)), encoding="utf-8")
+    if form == "toml":
+        file = tmp_path / "people.toml"
+        tables = [[f"{k} = {v if k in DATES else json.dumps(v)}" for k, v in person.items()] for person in people]
+        file.write_text("".join("[[people]]\n" + "\n".join(table) + "\n" for table in tables), encoding="utf-8")
+    described = read_roster(file, ATLAS, NOW)
+    assert [person.card.sequence for person in described.roster.people] == [2, 2, 2]
+    readers = {person for answer in simulated(described, (), NOW).answers for person in answer.pool}
+    assert readers == {"0001"}
+
+
+def test_conflicts_are_said_to_be_left_out_and_nothing_else_is(tmp_path: Path) -> None:
+    file = json_file(tmp_path, ANA, {**ANA, "conflicts": ["Luis"]})
+    result = run("--roster", file, "--regions", _regions(tmp_path))
+    assert result.exit_code == 0
+    assert "Not looked at: the conflicts of 1 people." in " ".join(result.stderr.split())
+    assert "Luis" not in result.stderr + result.stdout
+    assert run("--roster", json_file(tmp_path, ANA), "--regions", _regions(tmp_path)).stderr == ""
+
+
 WRONG: list[tuple[dict[str, object], str]] = [
     ({"home": "Penalta Town"}, "home is no id of the regions file; the nearest is penalta"),
     ({"agency": "zzz"}, "agency is no id of the regions file"),
@@ -255,6 +289,15 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"kin": [{"region": ["a"]}]}, "kin, region must be one text"),
     ({"hours": "always"}, 'hours are days, times and a time zone, as "mon-fri 08:00-17:00 Asia/Manila", and six a week at the least'),
     ({"salary": 1}, "unknown field salary"),
+    ({"expires": "banana"}, "expires must be a day, as 2027-06-30"),
+    ({"expires": "2027-13-01"}, "expires must be a day, as 2027-06-30"),
+    ({"expires": 20270630}, "expires must be a day, as 2027-06-30"),
+    ({"issued": "tomorrow"}, "issued must be a day, as 2027-06-30"),
+    ({"issued": "2026-11-22"}, "issued lies in the future"),
+    ({"issued": "2026-11-01", "issued_days_ago": 20}, "issued and issued_days_ago say the same: leave one out"),
+    ({"issued": "2026-11-01", "expires": "2026-10-31"}, "expires lies before the card was issued"),
+    ({"sequence": "two"}, "sequence must be a whole number"),
+    ({"conflicts": "Luis"}, "conflicts must be a list of texts"),
 ]
 
 

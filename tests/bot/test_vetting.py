@@ -26,6 +26,7 @@ from handlers.enrolment import News
 from handlers.leaving import Matter
 from handlers.ports import Trouble
 from handlers.releases import Freed
+from handlers.reviews import Inquiry
 from routing.cards import card_bytes
 from routing.people import Card, Hold, Role
 from sealing import age, custody, signing
@@ -407,7 +408,7 @@ def test_letters_are_carried_to_a_vetter_s_own_device(office: Office) -> None:
 
 def test_every_letter_of_ours_is_said_in_words() -> None:
     letters = (Trouble.ORDER_EXHAUSTED, Trouble.SILENT, Trouble.UNCONCURRED, Trouble.DISAGREED, Trouble.TWO_VETTERS_REVIEW)
-    codes = {*News, *Matter, *Hold, *Freed, *letters}
+    codes = {*News, *Matter, *Inquiry, *Hold, *Freed, *letters}
     assert set(mail.WORDS) == {code.value for code in codes}
     unknown = LetterRow("0" * 32, "", 0, age.seal(letter(Letter("new_code", "", "", Sensitive(""))), age.generate()[1]))
     assert "does not open" in mail.opened([unknown], age.generate()[0])[0]

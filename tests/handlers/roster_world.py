@@ -77,6 +77,11 @@ CARD = Card(
 )
 
 
+def somebody(person: str, **more: Any) -> Card:
+    """Like `CARD`, with keys of his own."""
+    return replace(CARD, **{"person": person, "age_recipient": age.generate()[1], "verify_key": signing.generate()[1], **more})
+
+
 def signed(*seeds: str, card: Card = CARD) -> SignedCard:
     made = SignedCard(card_bytes(card))
     for seed in seeds:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import pytest
 import pytest_asyncio
@@ -14,13 +18,17 @@ from bot.enrol import enrolment_at
 from handlers import lessons, openings
 from handlers.kept import Kept
 from handlers.lessons import Memory, open_record, seal_record
+from handlers.lost_lessons import LostLessons
+from handlers.opening import Gate
 from handlers.openings import KIND as OPENED
 from handlers.outcomes import Helped, Proposal, Second, Taught
 from handlers.ports import Trouble
 from handlers.requests import Result
-from handlers.roster import judge
+from handlers.roster import find_member, judge
+from handlers.roster_log import Book
 from handlers.rotation import Rotation
-from handlers.teaching import is_news
+from handlers.teaching import Teaching, is_news
+from handlers.told import Telling
 from routing.cards import card_bytes
 from routing.learning import SOURCES, Event, Opened, Verdict
 from routing.people import House
@@ -28,14 +36,16 @@ from routing.policy import HOUSES
 from routing.records import Record
 from sealing import age, signing
 from sealing.card import SignedCard
-from sealing.custody import EntryKind, leaf
-from sealing.rows import DAY_MS, HOUR_MS, CaseState, GrantState, LessonRow, Purpose
+from sealing.custody import EntryKind, leaf, read_leaf
+from sealing.learned_rows import LessonRow
+from sealing.rows import DAY_MS, HOUR_MS, CaseState, GrantState, Purpose, StorageDown
 from sealing.said import Ending
 from sealing.secret_files import KeyFolder
 from storage import tables
 from storage.epochs import SqlEpochs
 from tests.handlers.cases.closing import close, closed_by_coin, decide, proposals, purge_now, second_look, state_of
 from tests.handlers.cases.leaving import as_new
+from tests.handlers.test_line_escrow import gate_of
 from tests.handlers.test_line_reading import PHONE
 from tests.line import TestLine, fresh_line
 
@@ -96,7 +106,7 @@ async def test_what_a_second_of_another_agency_agreed_to_is_verified(line: TestL
     assert [reader.person for reader in event.readers] == [first]
     house = line.atlas.agencies[line.cards[first].agency].kind
     assert event.readers[0].prior == HOUSES[house]
-    assert (event.verdict, event.informer, event.verified, event.area) == (verdict, first, True, "sz")
+    assert (event.verdict, event.informer, event.verified, event.area) == (verdict, second, True, "sz")
     assert (event.day, event.outside) == (line.clock.now // DAY_MS, ())
     before, then = await current(line, line.memory), await current(line, line.memory)
     assert before == then, "once"
@@ -110,6 +120,42 @@ async def looked_at(line: TestLine, ending: Ending) -> tuple[str, str, str]:
     await line.later(6)
     second, _ = await line.open_first(case_id)
     return case_id, first, second
+
+
+async def test_a_second_of_an_office_above_or_below_the_first_verifies_nothing(line: TestLine) -> None:
+    """His chief's word and his are one; it counts as the first's alone."""
+    case_id, first, _ = await looked_at(line, Ending.COMPROMISED)
+    chains = {card.agency: line.atlas.line(card.agency) - {card.agency} for card in line.cards.values()}
+    below, above = next((name, next(iter(chain))) for name, chain in chains.items() if chain)
+    second = next(name for name, card in line.cards.items() if card.agency == below)
+    gate, hour, alarm = await gate_of(line, case_id), line.clock.now // HOUR_MS, line.alarms.append
+    telling = Telling(line.keys, line.clock, line.atlas, Gate(line.keys, line.clock, line.atlas), alarm)
+    teaching = Teaching(line.keys, line.clock, line.atlas, openings.Openings(line.keys, line.vetters, alarm), telling, alarm)
+    (asked,) = await proposals(line, case_id)
+    for records, (agency, verified) in enumerate({below: False, above: False, "an office that is gone": True}.items()):
+        last = replace(asked, agency=agency, second=Second.CONCURRED, records=records)
+        async with line.store.begin() as tx:
+            member = await find_member(tx, line.keys, line.vetters, second, hour)
+            assert member is not None
+            saved = await teaching.outcome(tx, gate, [last], member)
+        assert (saved.taught, saved.records) == (Taught.VERIFIED if verified else Taught.SAID, records + 1)
+    assert sorted((event.informer, event.verified) for event in await taught(line)) == sorted(
+        [(first, False), (first, False), (second, True)]
+    )
+
+
+async def test_a_case_that_is_agreed_to_twice_leaves_a_record_each_time_and_no_alarm(line: TestLine) -> None:
+    case_id, _, second = await looked_at(line, Ending.PERSON_SAFE)
+    await decide(line, case_id, second, EntryKind.CONCUR)
+    await line.later(6)
+    await line.write(PHONE, "2")
+    await line.later(6)
+    third, _ = await line.open_first(case_id)
+    assert (await decide(line, case_id, third, EntryKind.CONCUR))["result"] == Result.DONE
+    assert Trouble.TAMPERED not in line.alarms
+    assert (len(await rows(line)), [proposal.records for proposal in await proposals(line, case_id)]) == (3, [3])
+    found = sorted((event.verdict.value, event.informer, event.verified) for event in await taught(line))
+    assert found == [("clean", second, True), ("compromised", SOURCES, False)]
 
 
 async def test_one_reader_s_word_is_taken_as_that_and_no_ending_shows_in_the_table(line: TestLine) -> None:
@@ -129,18 +175,19 @@ async def test_one_reader_s_word_is_taken_as_that_and_no_ending_shows_in_the_tab
     assert len({len(line.keys.open_any(Purpose.GATE, row.sealed)) for row in written}) == 1
 
 
-async def test_a_contested_word_still_counts_as_one_and_its_contradiction_too(line: TestLine) -> None:
+async def test_a_contested_word_teaches_nothing_and_what_the_case_ends_with_does(line: TestLine) -> None:
     case_id, first, second = await looked_at(line, Ending.COMPROMISED)
     assert (await decide(line, case_id, second, EntryKind.DISAGREE))["result"] == Result.DONE
-    assert [(e.verdict, e.informer, e.verified) for e in await taught(line)] == [(Verdict.COMPROMISED, first, False)]
+    assert (await taught(line), len(await rows(line))) == ([], 1)
     await close(line, case_id, second, Ending.PERSON_SAFE)
     await line.later(6)
     third, _ = await line.open_first(case_id)
     await decide(line, case_id, third, EntryKind.CONCUR)
-    last = next(event for event in await taught(line) if event.verdict is Verdict.CLEAN)
-    assert ([reader.person for reader in last.readers], last.informer, last.verified) == ([first, second], second, True)
+    (last,) = await taught(line)
+    assert last.verdict is Verdict.CLEAN
+    assert ([reader.person for reader in last.readers], last.informer, last.verified) == ([first, second], third, True)
     assert [(p.second, p.taught) for p in await proposals(line, case_id)] == [
-        (Second.DISAGREED, Taught.SAID),
+        (Second.DISAGREED, Taught.NOTHING),
         (Second.CONCURRED, Taught.VERIFIED),
     ]
 
@@ -201,7 +248,7 @@ async def test_a_no_and_a_second_look_that_agrees_verify_what_was_said_before(li
     second, _ = await line.open_first(case_id)
     await decide(line, case_id, second, EntryKind.CONCUR)
     found = sorted((event.verdict.value, event.informer, event.verified) for event in await taught(line))
-    assert found == [("clean", reader, False), ("clean", reader, True), ("compromised", SOURCES, False)]
+    assert found == sorted([("clean", reader, False), ("clean", second, True), ("compromised", SOURCES, False)])
 
 
 # ---- readers: by the log, never by a row ----------------------------------------------------------------------------------------
@@ -214,7 +261,8 @@ async def test_a_grant_s_state_or_an_entry_that_he_did_not_sign_makes_nobody_a_r
     monkeypatch.setattr(openings, "PAGE", 3)
     case_id, reader = await closed_by_coin(line)
     (row,) = await of_case(line, case_id)
-    framed = next(name for name in line.cards if name != reader and line.cards[name].agency != line.cards[reader].agency)
+    framed = (await gate_of(line, case_id)).order[1].person
+    assert framed != reader
     said = line.entry(framed, case_id, EntryKind.OPEN, "0" * 64).body()
     stranger, worker = signing.generate(), line.keys.custody_seed
     forged = [
@@ -232,6 +280,7 @@ async def test_a_grant_s_state_or_an_entry_that_he_did_not_sign_makes_nobody_a_r
     await close(line, case_id, reader, Ending.COMPROMISED)
     (event,) = await taught(line)
     assert [one.person for one in event.readers] == [reader]
+    assert line.alarms == [Trouble.TAMPERED] * len(forged), "each is told"
 
 
 async def of_case(line: TestLine, case_id: str) -> list[str]:
@@ -264,6 +313,26 @@ async def test_a_new_card_with_new_keys_rids_nobody_of_what_he_opened(line: Test
         again = await tx.person(first)
         assert again is not None
         await tx.save_person(replace(row, version=again.version))  # as it was, for the tests that follow
+
+
+async def test_a_reader_whom_no_card_explains_any_more_is_told(line: TestLine) -> None:
+    """Who writes to the database deletes the copy of his card, after he has renewed it: the roster does not know the old one."""
+    case_id, reader = await closed_by_coin(line)
+    async with line.store.begin() as tx:
+        row = await tx.person(reader)
+        assert row is not None
+        await Kept(line.keys, OPENED).drop(tx, case_id)
+        before = row.card
+        await tx.save_person(replace(row, card=b"another"))
+    gate, closing = await gate_of(line, case_id), line.entry(reader, case_id, EntryKind.CLOSE, "0" * 64).body()
+    async with line.store.begin() as tx:
+        await tx.log(leaf(closing, line.cards[reader].verify_key, b"\0" * 64))
+        found = await openings.Openings(line.keys, line.vetters, line.alarms.append).before(tx, gate, "0" * 64)
+        assert found == ()
+        assert line.alarms == [Trouble.TAMPERED]
+        again = await tx.person(reader)
+        assert again is not None
+        await tx.save_person(replace(again, card=before))
 
 
 async def test_a_copy_of_a_card_that_was_altered_is_told_and_the_roster_s_is_taken(line: TestLine) -> None:
@@ -315,7 +384,7 @@ async def test_what_is_rolled_back_leaves_no_trace(line: TestLine) -> None:
 async def test_a_second_row_of_one_outcome_is_not_written(line: TestLine) -> None:
     case_id, reader = await closed_by_coin(line)
     async with line.store.begin() as tx:
-        invented = line.keys.sending_id(f"lesson\0{case_id}\x001\0none")
+        invented = line.keys.sending_id(f"lesson\0{case_id}\x001\x000")
         await tx.add_lesson(LessonRow(invented, b"somebody's"))
     assert (await close(line, case_id, reader, Ending.COMPROMISED))["result"] == Result.DONE
     assert (len(await rows(line)), line.alarms) == (1, [Trouble.TAMPERED])
@@ -430,10 +499,87 @@ async def test_rows_that_somebody_deleted_are_told_and_not_forgotten_before_all_
         assert await tx.drop_lessons([first.id, "0" * 64]) == 1
     await put(line, lesson(line, 3, leaked("p3")))
     for _ in range(2):
-        assert await current(line, line.memory) == seen
+        found = await current(line, line.memory)
+        assert {name: found[name] for name in seen} == seen
+        assert found.keys() - seen.keys() == {"p3"}, "what is new is learned all the same"
     assert line.alarms == [Trouble.TAMPERED]
     await line.memory.learn(line.store)
     assert set(await current(line, line.memory)) == {"p2", "p3"}
+
+
+async def test_a_copy_of_a_record_that_was_put_together_teaches_nothing_again(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As somebody writes it who can write to the database, before a draw or while the worker is stopped."""
+    monkeypatch.setattr(lessons, "MOST_SINGLE", 10)
+    await past(line)
+    copies = (await rows(line))[:12]
+    neighbour = other_worker(line)
+    await neighbour.learn(line.store)  # and puts them together
+    seen = await current(line, neighbour)
+    await put(line, *copies)
+    started = other_worker(line)
+    for memory in (neighbour, started):
+        line.alarms.clear()
+        await memory.learn(line.store)
+        assert await current(line, memory) == seen
+        assert line.alarms == [Trouble.TAMPERED] * len(copies)
+    assert len(await rows(line)) == 13, "they are not put together a second time"
+
+
+async def test_a_worker_that_stood_still_learns_what_others_put_together_before_it_draws(
+    line: TestLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lessons, "MOST_SINGLE", 2)
+    idle, busy = other_worker(line), other_worker(line)
+    await put(line, lesson(line, 1, leaked("p1")), lesson(line, 2))
+    await current(line, idle)
+    await put(line, lesson(line, 3, leaked("p1", "p3")), lesson(line, 4), lesson(line, 5, leaked("p5")))
+    await busy.learn(line.store)
+    (together,) = await records(line)
+    assert (together.rows, len(together.of), len(set(together.of))) == (5, 5, 5)
+    seen = await current(line, busy)
+    assert (await current(line, idle), line.alarms) == (seen, [])
+    assert seen.keys() == {"p1", "p3", "p5"}
+    assert (idle.names(), idle._astray) == (busy.names(), False)
+
+
+async def test_records_that_went_while_no_worker_ran_are_told_at_the_start(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they were put together or not; and what the log says of them names no case and no row."""
+    async with fresh_log(line):
+        before = len(await line.store.leaves())
+        for n in range(3):
+            case_id, reader = await closed_by_coin(line, f"+999 100 040{n}")
+            await close(line, case_id, reader, Ending.COMPROMISED)
+        entries = [read_leaf(each)[0] for each in await line.store.leaves(before)]
+        written = [entry for entry in entries if entry.kind is EntryKind.LESSON]
+        ids = [row.id for row in await rows(line)]
+        assert {(entry.case, entry.card) for entry in written} == {("", "")}
+        assert not {entry.sha256 for entry in written} & {*ids, *(hashlib.sha256(row_id.encode()).hexdigest() for row_id in ids)}
+        assert await at_start(line) == []
+        monkeypatch.setattr(lessons, "MOST_SINGLE", 2)
+        await line.later(5 * 24 * 3600)
+        await line.memory.learn(line.store)
+        assert (len(await rows(line)), await at_start(line)) == (1, [])
+        async with line.store.begin() as tx:
+            await tx.drop_lessons(await tx.lesson_ids())
+        assert await at_start(line) == [Trouble.TAMPERED]
+
+
+@asynccontextmanager
+async def fresh_log(line: TestLine) -> AsyncIterator[None]:
+    """What earlier tests of this line wrote and deleted is left out of account."""
+    async with line.store.begin() as tx:
+        before = (await line.vetters.log.read(tx, signing.public_of(line.keys.custody_seed))).lessons()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Book, "lessons", lambda book, known=Book.lessons: known(book) - before)
+        yield
+
+
+async def at_start(line: TestLine) -> list[StrEnum]:
+    told: list[StrEnum] = []
+    memory = Memory(line.keys, line.clock, told.append)
+    await memory.learn(line.store)
+    await LostLessons(line.keys, line.vetters, memory, told.append).look(line.store)
+    return told
 
 
 async def test_rows_that_changed_since_are_not_put_together(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +592,17 @@ async def test_rows_that_changed_since_are_not_put_together(line: TestLine, monk
     await line.memory.learn(line.store)
     assert len(await rows(line)) == 3
     assert (line.alarms, await current(line, line.memory)) == ([Trouble.TAMPERED], seen)
+
+
+async def test_a_start_that_fails_leaves_the_collector_of_garbage_on(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        assert not gc.isenabled()
+        raise StorageDown
+
+    monkeypatch.setattr(lessons, "_page", away)
+    with pytest.raises(StorageDown):
+        await other_worker(line).learn(line.store)
+    assert gc.isenabled()
 
 
 async def test_the_draw_asks_for_what_was_learned(line: TestLine) -> None:

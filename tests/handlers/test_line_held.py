@@ -16,6 +16,7 @@ from bot.holds import Held, held_tips
 from bot.settings import DiskFiles, Mode, Settings, load_settings
 from handlers import drawing
 from handlers.declared import seal_declared
+from handlers.held import Holds, Record, held
 from handlers.letters import Letters
 from handlers.ports import Trouble
 from handlers.releases import Freed, NotFreed, Releases
@@ -25,14 +26,15 @@ from routing.people import Assignment, Flag, Hold, Role
 from sealing import age, custody, signing
 from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
-from sealing.rows import HOUR_MS, CaseState
+from sealing.rows import HOUR_MS, CaseState, Purpose
 from sealing.said import Letter, read_letter
-from sealing.statements import matter, signed_entry, signed_release
+from sealing.statements import matter, matter_of_code, signed_entry, signed_release
 from storage import tables
 from tests.handlers.roster_world import Chance
 from tests.handlers.test_line_escrow import enrol_trustee, gate_of
 from tests.handlers.test_line_reading import PHONE, TIP, URGENT, everything, sealed_case
 from tests.line import TestLine, practice_line
+from triage.sensitive import Sensitive
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
@@ -81,8 +83,26 @@ def hour_of(line: TestLine) -> int:
     return line.clock.now // HOUR_MS
 
 
-def said(line: TestLine, case_id: str, vetter: int, hold: Hold = SMALL, *, hours: int = 0) -> bytes:
-    return signed_release(case_id, hold.value, hour_of(line) + hours, line.vetter_seeds[vetter])
+async def record_of(line: TestLine, case_id: str) -> Record:
+    async with line.store.begin() as tx:
+        record = await held(tx, line.keys, case_id)
+    assert record is not None
+    return record
+
+
+async def nonce_of(line: TestLine, case_id: str, hold: Hold = SMALL) -> bytes:
+    """What releases for this reason name; others where no letter was written."""
+    return (await record_of(line, case_id)).nonces.get(hold.value, b"\1" * 16)
+
+
+def code_in(letter: Letter) -> str:
+    numbers, code = letter.text.reveal().split("\nRelease code: ")
+    assert numbers.startswith("May read it: ")
+    return code
+
+
+async def said(line: TestLine, case_id: str, vetter: int, hold: Hold = SMALL, *, hours: int = 0) -> bytes:
+    return signed_release(case_id, hold.value, await nonce_of(line, case_id, hold), hour_of(line) + hours, line.vetter_seeds[vetter])
 
 
 async def take(line: TestLine, leaf: bytes) -> Freed | NotFreed:
@@ -96,6 +116,10 @@ async def take(line: TestLine, leaf: bytes) -> Freed | NotFreed:
 def releases(line: TestLine, **other: Any) -> Releases:
     vetters = replace(line.vetters, **other)
     return Releases(line.keys, line.clock, vetters, Letters(vetters, line.clock, Chance()))
+
+
+def line_holds(line: TestLine) -> Holds:
+    return Holds(line.keys, line.clock, Letters(line.vetters, line.clock, Chance()))
 
 
 async def logged(line: TestLine, *leaves: bytes) -> None:
@@ -124,7 +148,7 @@ async def test_vetters_are_told_why_and_two_numbers_and_nothing_of_the_tip(line:
     case_id = await sealed_case(line)
     (letter,) = await letters(line)
     assert (letter.code, letter.case, letter.person) == (SMALL, case_id, "")
-    assert letter.text.reveal() == "May read it: 2. The likeliest of them gets it with a chance of 50 %."
+    assert letter.text.reveal().splitlines()[0] == "May read it: 2. The likeliest of them gets it with a chance of 50 %."
     assert await told(line) == Held(vetters=1)
     _, columns = await everything(line)
     assert not [column for column in columns if SMALL.value.encode() in column or NAMED.value.encode() in column], "why stands in no column"
@@ -141,7 +165,7 @@ async def test_one_letter_for_each_reason_however_often_it_is_looked_at(line: Te
     await line.later(27)
     (letter,) = await letters(line)
     assert (letter.code, letter.case) == (NAMED, case_id)
-    assert letter.text.reveal() == "May read it: 1. Could, if it named nobody: 2."
+    assert letter.text.reveal().startswith("May read it: 1. Could, if it named nobody: 2.\n")
     await line.later(13 * AN_HOUR)
     assert await letters(line) == []
 
@@ -167,11 +191,11 @@ async def test_two_vetters_let_a_small_pool_draw_with_the_coins_it_had(line: Tes
     monkeypatch.setattr(drawing, "choose", drawn)
     case_id = await sealed_case(line)
     assert await letters(line)
-    assert await take(line, said(line, case_id, 0)) is Freed.SIGNED
+    assert await take(line, await said(line, case_id, 0)) is Freed.SIGNED
     await looked_at(line)
     assert await state_of(line, case_id) is CaseState.HELD
     assert [letter.code for letter in await letters(line)] == [Freed.SIGNED]
-    assert await take(line, said(line, case_id, 1)) is Freed.RELEASED
+    assert await take(line, await said(line, case_id, 1)) is Freed.RELEASED
     assert await state_of(line, case_id) is CaseState.SEALED
     assert [letter.code for letter in await letters(line)] == [Freed.RELEASED]
     gate = await gate_of(line, case_id)
@@ -188,33 +212,81 @@ async def test_two_vetters_let_a_small_pool_draw_with_the_coins_it_had(line: Tes
         assert (await transaction.run(select(tables.outcome))).all() == [], "nothing is kept of why it was held"
 
 
+async def test_neither_the_log_nor_a_length_tells_why_a_tip_was_held(line: TestLine) -> None:
+    """Whoever reads the database knows the case's id and the few reasons; he has no letter, and tries them all."""
+    readers = await enrol(line, FIVE, 6)
+    cases = [await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[person].name for person in readers[:4])}")]
+    async with line.store.begin() as tx:
+        await line_holds(line).tell(tx, other := "f" * 32, SMALL, Sensitive("May read it: 2."), urgent=False)
+        await line_holds(line).tell(tx, third := "e" * 32, Hold.NOBODY_ELIGIBLE, Sensitive(""), urgent=False)
+        rows = [row for name in line.vetters.keys for row in await tx.letters(name)]
+    async with line.database.begin(reading=True) as transaction:
+        records = (await transaction.run(select(tables.outcome.c.sealed))).scalars().all()
+    assert (len(records), len(rows)) == (3, 6)
+    assert len({len(line.keys.open(Purpose.GATE, 1, sealed)) for sealed in records}) == 1
+    assert len({len(age.unseal(row.sealed, MAILBOX[0])) for row in rows}) == 1
+    assert (await record_of(line, third)).nonces == {}
+    assert await nonce_of(line, other) not in {await nonce_of(line, cases[0], NAMED), b""}
+    assert await take(line, await said(line, cases[0], 0, NAMED)) is Freed.SIGNED
+    logged = [custody.read_leaf(leaf)[0] for leaf in await line.store.leaves()]
+    (release,) = [entry for entry in logged if entry.kind is EntryKind.RELEASE]
+    tried = {sha256(f"tipline/v1/release\n{cases[0]}\n{hold}{end}".encode()) for hold in Hold for end in ("", "\n")}
+    assert release.sha256 == matter(cases[0], NAMED.value, await nonce_of(line, cases[0], NAMED))
+    assert release.sha256 not in tried
+
+
+async def test_a_release_for_another_reason_than_the_holds_is_refused_and_the_vetters_code_is_taken(line: TestLine) -> None:
+    """Also one for the reason that it was held for before."""
+    await enrol(line, TWO, 2)
+    case_id = await sealed_case(line)
+    (small,) = await letters(line)
+    before = await said(line, case_id, 0)
+    await line.write(PHONE, f"También cobra {line.cards[f'{1:032x}'].name}")
+    await line.later(27)
+    (named,) = await letters(line)
+    log = await line.store.leaves()
+    assert await take(line, before) is NotFreed.CASE
+    assert await take(line, await said(line, case_id, 0, Hold.NOBODY_ELIGIBLE)) is NotFreed.CASE
+    assert (await line.store.leaves(), await letters(line)) == (log, [])
+    codes = {hold: code_in(letter) for hold, letter in ((SMALL, small), (NAMED, named))}
+    for hold, code in codes.items():
+        assert matter_of_code(case_id, code.lower().replace("-", ""), codes) == matter(
+            case_id, hold.value, await nonce_of(line, case_id, hold)
+        )
+    for n, expected in enumerate((Freed.SIGNED, Freed.RELEASED)):
+        entry = Entry(hour_of(line), EntryKind.RELEASE, case_id, matter_of_code(case_id, codes[NAMED], codes), "")
+        assert await take(line, signed_entry(entry, line.vetter_seeds[n])) is expected
+    assert await state_of(line, case_id) is CaseState.SEALED
+
+
 async def test_what_is_no_release_by_two_vetters_releases_nothing(line: TestLine) -> None:
     await enrol(line, TWO, 2)
     case_id = await sealed_case(line)
-    assert await take(line, said(line, case_id, 0)) is Freed.SIGNED
-    assert await take(line, said(line, case_id, 0, hours=-1)) is Freed.SIGNED, "one vetter twice"
+    assert await take(line, await said(line, case_id, 0)) is Freed.SIGNED
+    assert await take(line, await said(line, case_id, 0, hours=-1)) is Freed.SIGNED, "one vetter twice"
     first, second = line.vetters.keys
     agencies, was = dict(line.vetters.agencies), line.vetters.agencies[second]
     other = "f" * 32
     stranger = signing.generate()[0]
-    entry = Entry(hour_of(line), EntryKind.RELEASE, case_id, matter(case_id, SMALL.value), "")
+    nonce = await nonce_of(line, case_id)
+    entry = Entry(hour_of(line), EntryKind.RELEASE, case_id, matter(case_id, SMALL.value, nonce), "")
     body, key = entry.body(), line.vetters.keys[second]
     forged = (
         custody.leaf(body, key, b"\0" * 64),
         custody.leaf(body, key, signing.sign(line.vetter_seeds[1], signing.Use.LIFT, body)),
-        signed_release(case_id, SMALL.value, hour_of(line), stranger),
-        signed_release(other, SMALL.value, hour_of(line), line.vetter_seeds[1]),
-        signed_entry(replace(entry, sha256=matter(other, SMALL.value)), line.vetter_seeds[1]),
+        signed_release(case_id, SMALL.value, nonce, hour_of(line), stranger),
+        signed_release(other, SMALL.value, nonce, hour_of(line), line.vetter_seeds[1]),
+        signed_entry(replace(entry, sha256=matter(other, SMALL.value, nonce)), line.vetter_seeds[1]),
     )
-    mine = said(line, case_id, 1)
+    mine = await said(line, case_id, 1)
     await logged(line, *forged, *(announced(line, leaf, line.keys.custody_seed) for leaf in forged), mine)
     await logged(line, announced(line, mine, line.vetter_seeds[0]), announced(line, mine, stranger))  # and not by the worker
     await looked_at(line)
     assert await state_of(line, case_id) is CaseState.HELD
-    assert await take(line, said(line, case_id, 1, NAMED)) is Freed.SIGNED, "for another reason"
+    assert await take(line, await said(line, case_id, 1, NAMED)) is NotFreed.CASE, "for another reason"
     assert await state_of(line, case_id) is CaseState.HELD
     line.vetters.agencies[second] = agencies[first]  # type: ignore[index]  # its own dict
-    assert await take(line, said(line, case_id, 1, hours=1)) is Freed.SIGNED, "two of one house"
+    assert await take(line, await said(line, case_id, 1, hours=1)) is Freed.SIGNED, "two of one house"
     assert await state_of(line, case_id) is CaseState.HELD
     line.vetters.agencies[second] = was  # type: ignore[index]
     async with line.store.begin() as tx:
@@ -234,21 +306,22 @@ def announced(line: TestLine, leaf: bytes, seed: str) -> bytes:
 async def test_a_refused_release_has_written_nothing(line: TestLine) -> None:
     await enrol(line, TWO, 2)
     case_id = await sealed_case(line)
-    taken = said(line, case_id, 0)
+    taken = await said(line, case_id, 0)
     assert await take(line, taken) is Freed.SIGNED
     before, mail = await line.store.leaves(), len(await letters(line))
-    entry = Entry(hour_of(line), EntryKind.RELEASE, case_id, matter(case_id, SMALL.value), "")
+    nonce = await nonce_of(line, case_id)
+    entry = Entry(hour_of(line), EntryKind.RELEASE, case_id, matter(case_id, SMALL.value, nonce), "")
     refused = {
         b"no leaf": NotFreed.UNREADABLE,
-        signed_entry(replace(entry, sha256="0" * 64), line.vetter_seeds[1]): NotFreed.UNREADABLE,
+        signed_entry(replace(entry, sha256="0" * 64), line.vetter_seeds[1]): NotFreed.CASE,
         signed_entry(replace(entry, card="0" * 64), line.vetter_seeds[1]): NotFreed.UNREADABLE,
-        signed_release(case_id, Hold.NOBODY_ELIGIBLE.value, hour_of(line), line.vetter_seeds[1]): NotFreed.UNREADABLE,
-        signed_release(case_id, SMALL.value, hour_of(line), signing.generate()[0]): NotFreed.STRANGER,
+        signed_release(case_id, SMALL.value, b"\0" * 16, hour_of(line), line.vetter_seeds[1]): NotFreed.CASE,
+        signed_release(case_id, SMALL.value, nonce, hour_of(line), signing.generate()[0]): NotFreed.STRANGER,
         custody.leaf(entry.body(), line.vetters.keys[list(line.vetters.keys)[1]], b"\0" * 64): NotFreed.STRANGER,
-        said(line, case_id, 1, hours=3): NotFreed.HOUR,
-        said(line, case_id, 1, hours=-30 * 24 - 1): NotFreed.HOUR,
-        said(line, case_id, 1, hours=-27): NotFreed.CASE,  # before there was the case
-        said(line, "f" * 32, 1): NotFreed.CASE,
+        await said(line, case_id, 1, hours=3): NotFreed.HOUR,
+        await said(line, case_id, 1, hours=-30 * 24 - 1): NotFreed.HOUR,
+        await said(line, case_id, 1, hours=-27): NotFreed.CASE,  # before there was the case
+        signed_release("f" * 32, SMALL.value, nonce, hour_of(line), line.vetter_seeds[1]): NotFreed.CASE,
         taken: NotFreed.TWICE,
     }
     for leaf, why in refused.items():
@@ -256,8 +329,9 @@ async def test_a_refused_release_has_written_nothing(line: TestLine) -> None:
     assert await line.store.leaves() == before
     assert mail == 2
     assert await letters(line) == []
-    assert await take(line, said(line, case_id, 1)) is Freed.RELEASED
-    assert await take(line, said(line, case_id, 1, hours=-1)) is NotFreed.CASE, "it is held no more"
+    again = await said(line, case_id, 1, hours=-1)
+    assert await take(line, await said(line, case_id, 1)) is Freed.RELEASED
+    assert await take(line, again) is NotFreed.CASE, "it is held no more"
 
 
 async def test_a_tip_that_names_the_honest_goes_out_when_two_vetters_say_so(line: TestLine) -> None:
@@ -267,10 +341,10 @@ async def test_a_tip_that_names_the_honest_goes_out_when_two_vetters_say_so(line
     case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(named)}")
     assert line.alarms == [NAMED]
     (letter,) = await letters(line)
-    assert letter.text.reveal() == "May read it: 2. Could, if it named nobody: 6."
-    assert [await take(line, said(line, case_id, n)) for n in (0, 1)] == [Freed.SIGNED, Freed.RELEASED]
+    assert letter.text.reveal().startswith("May read it: 2. Could, if it named nobody: 6.\n")
+    assert [await take(line, await said(line, case_id, n)) for n in (0, 1)] == [NotFreed.CASE, NotFreed.CASE]
     assert await state_of(line, case_id) is CaseState.HELD
-    assert [await take(line, said(line, case_id, n, NAMED)) for n in (0, 1)] == [Freed.SIGNED, Freed.RELEASED]
+    assert [await take(line, await said(line, case_id, n, NAMED)) for n in (0, 1)] == [Freed.SIGNED, Freed.RELEASED]
     assert await state_of(line, case_id) is CaseState.SEALED
     assert {seat.person for seat in (await gate_of(line, case_id)).order} <= set(readers[4:])
 
@@ -278,7 +352,7 @@ async def test_a_tip_that_names_the_honest_goes_out_when_two_vetters_say_so(line
 async def test_a_small_pool_that_grew_is_drawn_from_without_a_release(line: TestLine) -> None:
     await enrol(line, TWO, 2)
     case_id = await sealed_case(line)
-    assert await take(line, said(line, case_id, 0)) is Freed.SIGNED
+    assert await take(line, await said(line, case_id, 0)) is Freed.SIGNED
     await enrol(line, FIVE, 4)
     await looked_at(line)
     assert await state_of(line, case_id) is CaseState.SEALED

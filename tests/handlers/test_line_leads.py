@@ -107,9 +107,13 @@ async def test_a_lead_written_into_his_turn_is_refused_by_the_gate(line: TestLin
     assert EntryKind.OPEN not in await kinds_of(line, case_id)
 
 
-async def test_an_offer_that_somebody_else_made_due_offers_a_lead_nothing_and_takes_nothing_from_him(line: TestLine) -> None:
+@pytest.mark.parametrize("over", [False, True], ids=["somebody reads it", "nobody is left to read it"])
+async def test_an_offer_that_somebody_else_made_due_offers_a_lead_nothing_and_takes_nothing_from_him(line: TestLine, over: bool) -> None:
     case_id = await offered_case(line)
     lead = await lead_of(line, case_id)
+    if over:
+        await exhaust(line, case_id)
+    line.alarms.clear()
     (before,), log = await grants_to(line, case_id, lead), await kinds_of(line, case_id)
     task = {"kind": TaskKind.OFFER, "ref": before.id, "due": line.clock.now, "lease": 0, "attempts": 0, "rev": 1}
     async with line.database.begin() as transaction:
@@ -117,6 +121,7 @@ async def test_an_offer_that_somebody_else_made_due_offers_a_lead_nothing_and_ta
     await line.later(6)
     assert await grants_to(line, case_id, lead) == [before]
     assert await kinds_of(line, case_id) == log
+    assert line.alarms == []
 
 
 async def test_every_epoch_is_sealed_to_the_leads_too(line: TestLine) -> None:

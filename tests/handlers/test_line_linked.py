@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from handlers.pipeline import CaseMoved
 from handlers.ports import Trouble, Tx
 from handlers.reading import Read
 from handlers.understanding import Understood
+from routing.comb import in_turn
 from routing.gate import GateFile, parse_gate
-from routing.people import Flag
-from sealing.rows import DAY_MS, CaseState, LinkRow, Purpose
+from routing.people import Assignment, Earlier, Flag
+from sealing.learned_rows import LinkRow
+from sealing.rows import DAY_MS, CaseState, Purpose
 from storage import tables
 from tests.line import CHANNEL, TestLine, fresh_line
 from tests.storage.rows import count
@@ -59,6 +62,11 @@ async def orders(line: TestLine, *cases: str) -> list[tuple[str, ...]]:
     return [tuple(seat.person for seat in (await gate_of(line, case)).order) for case in cases]
 
 
+async def drawn(line: TestLine, *cases: str) -> list[set[str]]:
+    """Whoever of the order, in whatever turn."""
+    return [set(order) for order in await orders(line, *cases)]
+
+
 async def is_linked(line: TestLine, case_id: str) -> bool:
     return Flag.LINKED in (await gate_of(line, case_id)).flags
 
@@ -68,15 +76,18 @@ async def links(line: TestLine) -> list[LinkRow]:
         return [LinkRow(row.tag, row.day, row.sealed) for row in await transaction.run(select(tables.link))]
 
 
-async def test_ten_linked_tips_reach_one_order_and_ten_others_many(tmp_path: Path) -> None:
+async def test_tips_of_one_matter_reach_the_people_of_one_draw_and_others_many(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
-        same = await told(line, *[f"{SAID} {n} {PLATE}" for n in range(10)])
-        (order,) = set(await orders(line, *same))
-        assert len(order) <= 3
+        same = await told(line, *[f"{SAID} {n} {PLATE}" for n in range(5)])
+        turns = await orders(line, *same)
+        (people,) = {frozenset(order) for order in turns}
+        assert len(people) == 3
+        for case, order in list(zip(same, turns, strict=True))[1:]:
+            assert order == in_turn(sorted(people), line.keys.coins(case)), "in the turn of each tip's own coins"
         shown = set().union(*[await line.released(case) for case in same])
-        assert shown == {order[0]}
-        assert [await is_linked(line, case) for case in same] == [False] + [True] * 9
-        apart = await told(line, *[f"{SAID} {n} placa DEF-45{n}" for n in range(3)])
+        assert shown == {order[0] for order in turns}
+        assert [await is_linked(line, case) for case in same] == [False] + [True] * 4
+        apart = await told(line, *[f"{SAID} {n} placa DEF-45{n}" for n in range(2)])
         assert len({person for order in await orders(line, *apart) for person in order}) > 3
 
 
@@ -86,8 +97,9 @@ async def test_whom_a_linked_tip_names_is_passed_over_in_it_and_in_no_other(tmp_
         (first,) = await told(line, f"{SAID} {PLATE}")
         ((order),) = await orders(line, first)
         second, third = await told(line, f"{SAID} {PLATE}. {line.cards[order[0]].name} también cobra", f"{SAID} {PLATE}")
-        assert await orders(line, second, third) == [order[1:], order]
-        assert await line.released(second) == {order[1]}
+        assert await drawn(line, second, third) == [set(order[1:]), set(order)]
+        (reader,) = await line.released(second)
+        assert reader in order[1:]
         assert await orders(line, first) == [order]
 
 
@@ -97,24 +109,89 @@ async def test_a_tip_that_leaves_nobody_of_the_order_is_drawn_by_its_own_coins_a
         ((order),) = await orders(line, first)
         names = ", ".join(line.cards[person].name for person in order)
         second, third = await told(line, f"{SAID} {PLATE}. También cobran {names}", f"{SAID} {PLATE}")
-        own, again = await orders(line, second, third)
+        own, again = await drawn(line, second, third)
         assert own
-        assert not set(own) & set(order)
+        assert not own & set(order)
         assert len(await line.released(second)) == 1
         assert not await is_linked(line, second)
-        assert again == order
+        assert again == set(order)
+
+
+async def test_what_is_said_of_another_area_shares_no_order(tmp_path: Path) -> None:
+    """Whoever is first to write down a plate would choose by the places he names who reads what others tell of it."""
+    async with fresh_line(tmp_path) as line:
+        cases = await told(line, *[f"{place}: chicas encerradas. {PLATE}" for place in ("Brumhaven", "Peñalta", "Brumhaven", "Peñalta")])
+        assert [await is_linked(line, case) for case in cases] == [False, False, True, True]
+        one, other, one_again, other_again = await drawn(line, *cases)
+        assert one == one_again
+        assert other == other_again
+
+
+async def test_the_size_of_a_gate_file_does_not_tell_that_a_case_is_linked(tmp_path: Path) -> None:
+    async with fresh_line(tmp_path) as line:
+        cases = await told(line, *[f"{SAID} {n} {PLATE}" for n in range(2)])
+        assert [await is_linked(line, case) for case in cases] == [False, True]
+        sizes = set()
+        for case_id in cases:
+            async with line.store.begin() as tx:
+                case = await tx.case(case_id)
+            assert case is not None
+            assert case.gate is not None
+            sizes.add(len(line.keys.open_any(Purpose.GATE, case.gate)))
+        assert len(sizes) == 1
+        own, shared = [await gate_of(line, case) for case in cases]
+        assert own.lots.keys() == shared.lots.keys()
+        seats = {seat.person for seat in shared.seats}
+        assert {name for name, chance in shared.chances.items() if chance > 0} == seats
+        assert all(shared.chances[name] == own.chances[name] for name in seats), "for nobody more than the draw gave him"
+
+
+@pytest.mark.parametrize("flags", [{Flag.SMALL_POOL}, {Flag.LINKED}])
+async def test_a_draw_from_a_small_pool_or_of_fewer_than_usual_is_shared_with_nobody(tmp_path: Path, flags: set[Flag]) -> None:
+    """Else whoever is first to write down a plate, with facts that shut most people out, chooses who reads all that follows."""
+    async with fresh_line(tmp_path) as line:
+        links, free = Links(line.keys, line.clock, line.alarms.append), Matter(free=("a" * 64,))
+        people = tuple(f"{n:032x}" for n in range(3))
+        full = Assignment(people, 20, dict.fromkeys(people, 0.2), {})
+        for less in (replace(full, flags=frozenset(flags)), replace(full, order=people[:2])):
+            async with line.store.begin() as tx:
+                assert await links.keep(tx, free, less, ())
+            assert await count(line.database, tables.link) == 0
+        async with line.store.begin() as tx:
+            bound = Earlier(full.order, (), full.chances)
+            assert await links.keep(tx, replace(free, earlier=bound), full, ())
+        assert await count(line.database, tables.link) == 0, "what another order led to, though nobody of it was left"
+        async with line.store.begin() as tx:
+            assert await links.keep(tx, free, full, ())
+        assert await count(line.database, tables.link) == 1, "positive control"
+
+
+async def test_a_later_message_of_a_case_whose_reader_was_seated_later_binds_nothing(tmp_path: Path) -> None:
+    """He has no chance in the gate: nobody drew him."""
+    async with fresh_line(tmp_path) as line:
+        await line.write("+999 1", SAID)
+        await line.later(SEALED_S)
+        gate = await gate_of(line, (await line.cases())[0])
+        links = Links(line.keys, line.clock, line.alarms.append)
+        seated = replace(gate, chances={name: chance for name, chance in gate.chances.items() if name != gate.order[1].person})
+        for case, bound in ((seated, 0), (gate, 1)):
+            async with line.store.begin() as tx:
+                await links.later(tx, ["b" * 64], case, ())
+            assert await count(line.database, tables.link) == bound
 
 
 async def test_after_180_days_it_is_drawn_anew(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         await told(line, f"{SAID} {PLATE}")
         (row,) = await links(line)
+        people, links_of = tuple(f"{n:032x}" for n in range(3)), Links(line.keys, line.clock, line.alarms.append)
+        another = Assignment(people, 20, dict.fromkeys(people, 0.2), {})
         for days, linked in ((180, True), (181, False)):
             line.clock.now = (row.day + days) * DAY_MS
-            async with line.database.begin() as transaction:  # what else falls due in half a year is looked at elsewhere
-                await transaction.run(tables.task.delete())
-            (late,) = await told(line, f"{SAID} {PLATE}")
-            assert await is_linked(line, late) is linked
+            async with line.store.begin() as tx:
+                matter = await links_of.find(tx, [row.tag])
+                assert (matter.earlier is not None) is linked
+                assert await links_of.keep(tx, matter, another, ())
             assert ([row] == await links(line)) is linked
         for days, kept in ((181 + 180, 1), (181 + 181, 0)):
             await line.store.sweep((row.day + days) * DAY_MS)
@@ -144,7 +221,7 @@ async def test_a_later_message_binds_before_anybody_was_offered_the_case_and_nev
         await line.later(1)
         assert await count(line.database, tables.link) == 1
         same, other = await told(line, f"{SAID} {PLATE}", f"{SAID} placa DEF-456")
-        assert await orders(line, first) == await orders(line, same)
+        assert await drawn(line, first) == await drawn(line, same)
         assert not await is_linked(line, other)
 
 
@@ -178,7 +255,7 @@ async def test_of_two_tips_sealed_at_once_one_sees_the_other(tmp_path: Path, mon
         assert case is not None
         assert case.state is CaseState.TALKING, "nothing was written"
         await line.later(120)  # when the dead worker's lease has run out
-        assert await orders(line, second) == await orders(line, first)
+        assert await drawn(line, second) == await drawn(line, first)
 
 
 async def test_a_draw_above_the_cap_is_shared_with_nobody(tmp_path: Path) -> None:
@@ -214,12 +291,12 @@ async def test_the_item_of_a_flood_finds_an_order_and_binds_none(tmp_path: Path)
 async def test_the_purge_of_the_first_case_loses_no_order(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         (first,) = await told(line, f"{SAID} {PLATE}")
-        before = await orders(line, first)
+        before = await drawn(line, first)
         async with line.store.begin() as tx:
             assert await tx.move_case(first, CaseState.SEALED, CaseState.CLOSED)
             assert await tx.purge(first)
         (second,) = await told(line, f"{SAID} {PLATE}")
-        assert await orders(line, second) == before
+        assert await drawn(line, second) == before
 
 
 async def test_no_identifier_and_no_case_stands_in_a_link(tmp_path: Path) -> None:
@@ -261,7 +338,7 @@ async def test_a_link_that_the_worker_did_not_write_there_counts_for_nothing(tmp
             assert line.alarms == [Trouble.TAMPERED]
         anew, after = await told(line, text, f"{SAID} placa CCC333")
         assert [await is_linked(line, case) for case in (first, anew, after)] == [False, False, True]
-        assert await orders(line, after) == await orders(line, anew), "the rows were written anew"
+        assert await drawn(line, after) == await drawn(line, anew), "the rows were written anew"
 
 
 def read(text: str) -> Read:
@@ -272,8 +349,8 @@ def read(text: str) -> Read:
 async def test_the_lines_own_number_and_a_pasted_list_link_nothing(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         links = Links(line.keys, line.clock, line.alarms.append, phone_keys("+51999888777"))
-        assert len(await links.tags([read("llamé al 999 888 777 y al 999 888 666")])) == 1
-        assert await links.tags([read("llamé al 999 888 777")]) == ()
+        assert len(await links.tags([read("llamé al 999 888 777 y al 999 888 666")], ["a"])) == 1
+        assert await links.tags([read("llamé al 999 888 777")], ["a"]) == ()
         many = [read(f"placa ABC-{n}") for n in range(100, 100 + TOO_MANY + 1)]
-        assert len(await links.tags(many[:-1])) == TOO_MANY
-        assert await links.tags(many) == ()
+        assert len(await links.tags(many[:-1], ())) == TOO_MANY
+        assert await links.tags(many, ()) == ()

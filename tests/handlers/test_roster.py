@@ -27,7 +27,7 @@ from sealing.card import SignedCard
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys, load_worker, make_secrets
 from sealing.rows import PersonRow, Purpose, StorageDown
-from sealing.said import read_letter
+from sealing.said import Letter, read_letter
 from sealing.statements import signed_statement
 from storage import tables
 from storage.engine import Database
@@ -46,6 +46,7 @@ from tests.handlers.roster_world import (
     pinned,
     signed,
     signer,
+    somebody,
     vouched,
 )  # fmt: skip
 from triage.tip import Child
@@ -228,11 +229,55 @@ async def test_only_what_came_since_is_read(world: World, monkeypatch: pytest.Mo
 @pytest.mark.enable_socket
 async def test_a_log_that_was_replaced_while_the_worker_runs_is_read_anew(world: World) -> None:
     await world.put()
-    await world.put(replace(CARD, person="p2"))
+    await world.put(somebody("p2"))
     for _ in range(3):
         assert await world.acts("p2")
     await strip(world, EntryKind.CARD, keep=1)
     assert (await world.acts(), await world.member("p2")) == (True, None)
+
+
+# ---- one human, one card
+
+
+async def letters_about(world: World, code: News) -> list[Letter]:
+    async with world.store.begin() as tx:
+        found = [read_letter(age.unseal(row.sealed, CAT.letters[0])) for row in await tx.letters(CAT.name)]
+    return [letter for letter in found if letter.code == code]
+
+
+@SQLITE
+@pytest.mark.parametrize("field", ["verify_key", "age_recipient"])
+@pytest.mark.asyncio
+@pytest.mark.enable_socket
+async def test_nobody_is_enrolled_with_a_key_of_another_person(world: World, field: str) -> None:
+    """He would stand twice in one draw."""
+    await world.put()
+    assert await world.put(replace(CARD, sequence=2, conflicts=())) == Put(HOUR + LIFT_HOURS)
+    log = await world.store.leaves()
+    assert await world.put(somebody("p2", **{field: getattr(CARD, field)})) is NotPut.KEYS
+    assert await world.store.leaves() == log
+    assert await letters_about(world, News.NAMESAKE) == []
+    assert await world.put(somebody("p2", name="Somebody Else")) == Put()
+    waiting = somebody("p1", sequence=3, conflicts=())
+    assert await world.put(waiting) == Put(HOUR + LIFT_HOURS)
+    assert await world.put(somebody("p3", **{field: getattr(waiting, field)})) is NotPut.KEYS, "also of a card that is announced"
+    await world.write(card=b"nothing")
+    assert await world.put(somebody("p4", verify_key=CARD.verify_key)) is NotPut.KEYS, "the login's key, where no card holds"
+
+
+@SQLITE
+@pytest.mark.asyncio
+@pytest.mark.enable_socket
+async def test_vetters_are_told_of_two_people_of_one_name(world: World) -> None:
+    await world.put()
+    other = somebody("p2", name="PRACTICE  Ána")
+    assert await world.put(other) == Put()
+    (letter,) = await letters_about(world, News.NAMESAKE)
+    assert letter.person == "p2"
+    assert letter.text.reveal().splitlines() == [f"The card's fingerprint: {named(card)}" for card in (other, CARD)]
+    assert await world.put(other) is NotPut.ENROLLED
+    assert await world.put(somebody("p3", name="Anna Practical")) == Put()
+    assert len(await letters_about(world, News.NAMESAKE)) == 1
 
 
 # ---- how a card takes another's place
@@ -377,9 +422,9 @@ async def test_a_new_card_lifts_no_suspension_by_the_way(world: World) -> None:
     assert await world.acts()
 
 
-def declares_a_tie(card: Card = CARD) -> bytes:
+def declares_a_tie(card: Card = CARD, holder: tuple[str, str] = HOLDER) -> bytes:
     body = Entry(HOUR, EntryKind.TIE, "0" * 32, "a" * 64, named(card)).body()
-    return custody.leaf(body, HOLDER[1], signing.sign(HOLDER[0], signing.Use.TIE, body))
+    return custody.leaf(body, holder[1], signing.sign(holder[0], signing.Use.TIE, body))
 
 
 @SQLITE
@@ -598,13 +643,14 @@ async def astray(world: World) -> list[str]:
 @pytest.mark.enable_socket
 async def test_a_restored_database_brings_nobody_back(world: World) -> None:
     """All that a backup of before holds: the person's row, and no entry of what came later."""
-    for n, name in enumerate(("revoked", "suspended", "tied", "himself"), start=1):
-        await world.put(replace(CARD, person=name, capacity=n))
-    cards = {name: replace(CARD, person=name, capacity=n) for n, name in enumerate(("revoked", "suspended", "tied", "himself"), start=1)}
+    holders = {name: signing.generate() for name in ("revoked", "suspended", "tied", "himself")}
+    cards = {name: somebody(name, verify_key=holder[1]) for name, holder in holders.items()}
+    for card in cards.values():
+        await world.put(card)
     await world.say(EntryKind.REVOKE, ANN, BOB, card=cards["revoked"])
     await world.say(EntryKind.SUSPEND, ANN, BOB, card=cards["suspended"])
-    own = signed_statement(EntryKind.SUSPEND, named(cards["himself"]), HOUR, HOLDER[0])
-    await world.log(declares_a_tie(cards["tied"]), own)
+    own = signed_statement(EntryKind.SUSPEND, named(cards["himself"]), HOUR, holders["himself"][0])
+    await world.log(declares_a_tie(cards["tied"], holders["tied"]), own)
     for _ in range(3):  # the worker goes on, and so knows that it is committed
         assert not await world.is_drawn("revoked")
     for kind in (EntryKind.REVOKE, EntryKind.SUSPEND, EntryKind.TIE, EntryKind.ANNOUNCE):

@@ -15,6 +15,7 @@ from handlers.kept import Kept
 from handlers.ports import Trouble
 from handlers.requests import Refusal, Result
 from handlers.told import KIND
+from routing.learning import Heard
 from routing.people import House
 from routing.policy import DEFAULT, HOUSES
 from sealing import age, said
@@ -62,8 +63,8 @@ async def notes(line: TestLine, case_id: str) -> list[dict[str, object]]:
         return [dict(note) for note in await Kept(line.keys, KIND).of(tx, case_id)]
 
 
-async def test_whoever_was_told_shares_the_blame_and_nobody_is_struck(line: TestLine) -> None:
-    """Offices of the case's own area count for more than others; the same twice counts once; three at the most."""
+async def test_whoever_was_told_stands_in_the_lesson_with_who_told_and_nobody_is_struck(line: TestLine) -> None:
+    """Offices of the case's own area count for more than others; the same twice counts once; three of one teller at the most."""
     case_id, reader = await closed_by_coin(line)
     before = [(grant.person_id, grant.state) for grant in await line.grants(case_id)]
     for agency, house in (("police-penalta", ""), ("police-penalta", ""), ("police-ln", ""), ("", "ngo"), ("prosecutor-cs", "")):
@@ -77,7 +78,7 @@ async def test_whoever_was_told_shares_the_blame_and_nobody_is_struck(line: Test
     await close(line, case_id, reader, Ending.COMPROMISED)
     (event,) = await taught(line)
     every = [HOUSES[House.POLICE] * OWN, HOUSES[House.POLICE] * OTHER, HOUSES[House.NGO] * OWN, HOUSES[House.JUDICIARY] * OWN]
-    assert list(event.outside) == sorted(every, reverse=True)[:3]
+    assert list(event.outside) == [Heard(reader, exposure) for exposure in sorted(every, reverse=True)[:3]]
     assert [one.person for one in event.readers] == [reader], "who was told is no reader"
     await line.later(130 * 24 * 3600)
     await purge_now(line, case_id)
@@ -123,18 +124,22 @@ async def test_a_case_that_stands_still_takes_none_and_a_struck_reader_s_is_not_
 
 
 async def test_what_was_posted_twice_is_kept_once_and_there_is_an_end_to_it(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end for each reader: what the first filled up takes no word from the next."""
     monkeypatch.setattr(told, "MOST", 2)
     case_id, reader = await closed_by_coin(line)
+    async with line.store.begin() as tx:
+        for _ in range(2):
+            await Kept(line.keys, KIND).add(tx, case_id, {"agency": "police-gone", "house": "", "day": 1, "by": "f" * 32})
     content = age.seal(said.told(Told(case_id, "", "police", line.clock.now // DAY_MS)), line.keys.recipient(Purpose.GATE)[1])
     for _ in range(2):
         assert (await line.post(reader, line.entry(reader, case_id, EntryKind.TOLD, sha256(content)), content))["result"] == Result.DONE
-    assert len(await notes(line, case_id)) == 1
+    assert len(await notes(line, case_id)) == 3
     async with line.store.begin() as tx:
         await Kept(line.keys, KIND).add(tx, case_id, {"agency": "police-gone", "house": "", "day": 1, "by": reader})
     assert (await tell(line, case_id, reader, house="ngo"))["code"] == Refusal.TOO_MANY
     await close(line, case_id, reader, Ending.COMPROMISED)
     (event,) = await taught(line)
-    assert event.outside == (HOUSES[House.POLICE] * OWN,), "an agency that the file lacks today is left out"
+    assert event.outside == (Heard(reader, HOUSES[House.POLICE] * OWN),), "an agency that the file lacks today is left out"
 
 
 @pytest.mark.parametrize("how", ["of another case", "in another place"])

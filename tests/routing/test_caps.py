@@ -14,7 +14,7 @@ from hypothesis import given
 from routing.draw import choose, load_weights, weight_of
 from routing.index import index_of
 from routing.learning import Beliefs
-from routing.limits import capped, founders
+from routing.limits import capped, count_pairs, founders, lowered
 from routing.people import Flag, Person, Role, Roster, TipFacts
 from routing.policy import DEFAULT
 from tests.routing.test_draw import URGENT, coins, draw
@@ -97,7 +97,11 @@ def test_newcomers_and_vetter_pairs_are_bounded_together(everybody: Roster, tip:
 
 def bearable_by_one(pool: list[Person], everybody: Roster) -> float:
     index = index_of(everybody)
-    caps = capped(index, np.sort(index.rows(one.id for one in pool)), frozenset(), NOW, 1, DEFAULT).tolist()
+    rows = np.sort(index.rows(one.id for one in pool))
+    settled = founders(index, frozenset())[rows]
+    pair = np.where(settled, 0, index.pair[rows] + 1)
+    bound = max(2 * DEFAULT.cap, 1 / max(1, count_pairs(index)))
+    caps = lowered(capped(index, rows, settled, NOW, DEFAULT), pair, bound).tolist()
     held: Counter[str] = Counter()
     for one, cap in zip(sorted(pool, key=lambda one: one.id), caps, strict=True):
         held[one.card.agency] += cap

@@ -84,10 +84,10 @@ def test_frequencies_of_leads_are_their_chances_over_all_draws_of_readers() -> N
         drawn = draw(everybody, seed=coins(n))
         seen.update(drawn.leads)
         expected.update({name: drawn.chances.get(name, 0.0) for name in drawn.reasons if name.startswith("q")})
-        assert len(drawn.leads) == 3
+        assert len(drawn.leads) == 2
     for name, sum_of_chances in expected.items():
         assert abs(seen[name] - sum_of_chances) < 5 * sum_of_chances**0.5
-    assert sum(expected.values()) == pytest.approx(450)
+    assert sum(expected.values()) == pytest.approx(300)
 
 
 @given(
@@ -221,7 +221,7 @@ def test_naming_those_who_are_excluded_anyway_poisons_nothing() -> None:
 def test_leads_are_drawn_with_coins_of_their_own() -> None:
     everybody = with_leads(12, 24)
     orders = [draw(everybody, seed=coins(n)) for n in range(40)]
-    assert all(len(drawn.leads) == 3 for drawn in orders)
+    assert all(len(drawn.leads) == 2 for drawn in orders)
     assert coins_of_leads(HEAD) != HEAD
     assert len({drawn.leads for drawn in orders}) > 30
 
@@ -235,10 +235,10 @@ def test_no_lead_is_of_an_agency_that_has_the_case() -> None:
 @pytest.mark.claim("T2")
 def test_who_names_most_leads_gets_none_and_stops_nothing(leads: int, named: int, drawn: int) -> None:
     tip = replace(FAR, people=frozenset(f"q{n:03}" for n in range(named)))
-    for released in (False, True):
-        found = draw(with_leads(30, leads, 24), tip, released=released)
-        assert found.hold is None
-        assert (len(found.order), len(found.leads) > 0) == (3, drawn > 0)
+    found = draw(with_leads(30, leads, 24), tip)
+    assert found.hold is None
+    assert (len(found.order), len(found.leads) > 0) == (3, drawn > 0)
+    assert draw(with_leads(30, leads, 24), tip, released=True).leads, "two vetters said so"
 
 
 @pytest.mark.parametrize(("leads", "chance"), [(1, 1), (2, 1 / 2), (5, 1 / 5)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.exposure import areas_of, count_areas, exposures, opened, share_of, ties_of
+from routing.exposure import areas_of, exposures, opened, share_of, ties_of
 from routing.index import Index, index_of
 from routing.learning import (
     SOURCES,
@@ -19,6 +19,7 @@ from routing.learning import (
     BeliefsError,
     Event,
     Evidence,
+    Heard,
     Opened,
     Verdict,
     deserves_review,
@@ -39,7 +40,7 @@ INFORMERS = (*PEOPLE[:4], "x1", "x2", SOURCES)
 SLACK = 1e-9
 
 
-def leaked(*readers: str, informer: str = "x1", verified: bool = False, area: str = "north", outside: tuple[float, ...] = ()) -> Event:
+def leaked(*readers: str, informer: str = "x1", verified: bool = False, area: str = "north", outside: tuple[Heard, ...] = ()) -> Event:
     return Event(area, tuple(Opened(name, 0.3, 0.2) for name in readers), Verdict.COMPROMISED, informer, verified, 20_000, outside)
 
 
@@ -64,6 +65,7 @@ READERS = st.lists(
     max_size=4,
     unique_by=lambda reader: reader.person,
 ).map(tuple)
+HEARD = st.builds(Heard, by=st.sampled_from(PEOPLE), exposure=st.floats(0, 0.3))
 EVENTS = st.builds(
     Event,
     area=st.sampled_from(AREAS),
@@ -72,7 +74,7 @@ EVENTS = st.builds(
     informer=st.sampled_from(INFORMERS),
     verified=st.booleans(),
     day=st.just(20_000),
-    outside=st.lists(st.floats(0, 0.3), max_size=2).map(tuple),
+    outside=st.lists(HEARD, max_size=4).map(tuple),
 )
 PAST = st.lists(EVENTS, max_size=12)
 
@@ -83,11 +85,32 @@ PAST = st.lists(EVENTS, max_size=12)
 def test_one_reader_alone_is_moved_by_the_likelihoods_of_the_outcome() -> None:
     """By hand: seen as compromised with .15 if nobody leaked, .90 if somebody did."""
     evidence = after([clean("p1")]).of("p1")
-    assert serves(evidence, "north") == pytest.approx(-0.4), "log((1-.6)*.75/.85 + …) is more: it is cut off"
-    assert evidence.base == pytest.approx(-0.4 * log((0.9 * 0.85 + 0.1 * 0.10) / 0.85) / log((0.4 * 0.85 + 0.6 * 0.10) / 0.85))
+    assert serves(evidence, "north") == pytest.approx(log((0.4 * 0.85 + 0.6 * 0.10) / 0.85))
+    assert evidence.base == pytest.approx(log((0.8 * 0.85 + 0.2 * 0.10) / 0.85))
     verified = after([leaked("p1", verified=True)]).of("p1")
     assert serves(verified, "north") == pytest.approx(log((0.9 - 0.75 * 0.4) / 0.15))
-    assert verified.base == pytest.approx(log((0.9 - 0.75 * 0.9) / 0.15))
+    assert verified.base == pytest.approx(log((0.9 - 0.75 * 0.8) / 0.15))
+    cut = after([clean("p1")], replace(LEARNING, clean=0.4)).of("p1")
+    assert serves(cut, "north") == pytest.approx(-0.4), "cut off, and the other states in proportion"
+    assert cut.base == pytest.approx(-0.4 * evidence.base / serves(evidence, "north"))
+
+
+def test_nobody_is_ever_proven_more_honest_than_so_much() -> None:
+    """Who was honest for years can be bought tomorrow: then a few outcomes must do."""
+    proven = after([clean("p1", informer=f"x{n}") for n in range(60)]).of("p1")
+    assert serves(proven, "north") == pytest.approx(-LEARNING.proven)
+    assert serves(proven, "south") >= -LEARNING.proven - 1e-9
+    bought = after([clean("p1", informer=f"x{n}") for n in range(60)] + [leaked("p1", informer="y", verified=True)] * 2).of("p1")
+    assert serves(bought, "north") > 0
+
+
+def test_no_friend_alone_makes_a_person_trusted_again() -> None:
+    suspected = [leaked("p1", informer=f"x{n}", verified=True) for n in range(3)]
+    praised = after(suspected + [clean("p1", informer="friend") for _ in range(40)], STEADY)
+    by_many = after(suspected + [clean("p1", informer=f"y{n}") for n in range(40)], STEADY)
+    before = serves(after(suspected, STEADY).of("p1"), "north")
+    assert before - serves(praised.of("p1"), "north") == pytest.approx(LEARNING.informer)
+    assert serves(by_many.of("p1"), "north") == pytest.approx(-LEARNING.proven)
 
 
 def test_he_is_suspected_more_where_the_case_was() -> None:
@@ -100,12 +123,31 @@ def test_he_is_suspected_more_where_the_case_was() -> None:
 @given(EVENTS, PAST)
 def test_the_others_are_the_likelier_the_less_he_is_moved(event: Event, past: list[Event]) -> None:
     """Telling somebody by mouth, or a second reader, never makes a leak look more like anybody's own."""
-    alone, shared = (after([*past, replace(event, outside=outside)], STEADY) for outside in ((), (0.18, 0.18)))
+    alone, shared = (after([*past, replace(event, outside=outside)], STEADY) for outside in ((), (Heard("x1", 0.18),) * 2))
     before = after(past, STEADY)
     for reader in event.readers:
         moved = serves(alone.of(reader.person), event.area) - serves(before.of(reader.person), event.area)
         less = serves(shared.of(reader.person), event.area) - serves(before.of(reader.person), event.area)
         assert abs(less) <= abs(moved) + SLACK
+
+
+@given(PAST, EVENTS.filter(lambda event: event.readers != ()), st.lists(st.floats(0, 0.3), max_size=5))
+def test_nobody_lightens_his_own_blame_by_telling(past: list[Event], event: Event, exposures: list[float]) -> None:
+    """However many, in whatever place among what others told: his own step stays what it was, to the last bit."""
+    teller = event.readers[0].person
+    his = tuple(Heard(teller, exposure) for exposure in exposures)
+    before = after([*past, event]).of(teller)
+    for outside in ((*event.outside, *his), (*his, *event.outside)):
+        assert after([*past, replace(event, outside=outside)]).of(teller) == before
+
+
+def test_whoever_else_read_it_is_blamed_less_for_what_one_told_and_only_so_much() -> None:
+    """A lone reader who says that he told three is blamed as if he had told nobody; his colleague is not."""
+    three, many = (Heard("p1", 0.18),) * 3, (Heard("p1", 0.18),) * 9
+    silent, told, crowd = (after([leaked("p1", "p2", verified=True, outside=outside)]) for outside in ((), three, many))
+    assert serves(told.of("p1"), "north") == serves(silent.of("p1"), "north") > 0
+    assert 0 < serves(told.of("p2"), "north") < serves(silent.of("p2"), "north")
+    assert crowd.of("p2") == told.of("p2")
 
 
 def test_of_two_readers_the_one_who_leaked_before_explains_it() -> None:
@@ -134,7 +176,9 @@ def test_who_reports_a_leak_of_his_own_case_neither_gains_nor_loses() -> None:
     assert beliefs.of("p1") == Evidence()
     assert serves(beliefs.of("p2"), "north") > 0
     verified = after([leaked("p1", "p2", informer="p1", verified=True)])
-    assert serves(verified.of("p1"), "north") > 0, "but where a second look agrees it is no more his word alone"
+    assert verified.of("p1") == Evidence(), "nor where somebody agrees: then it is that one's word"
+    agreed = after([leaked("p1", "p2", informer="second", verified=True)])
+    assert serves(agreed.of("p1"), "north") > 0
 
 
 def test_an_outcome_that_says_the_same_either_way_moves_nobody() -> None:
@@ -294,7 +338,7 @@ def test_exposure_is_that_of_learning(agency: str, known: int) -> None:
     (found,) = exposures(beliefs, index_of(roster(one)), ["north"], LEARNING)
     prior = min(LEARNING.highest, max(LEARNING.lowest, HOUSES[ATLAS.agencies[agency].kind]))
     hidden = 1 - LEARNING.tied
-    elsewhere = replace(told, prior=prior, share=told.share if known else hidden / (count_areas(ATLAS) - 2))
+    elsewhere = replace(told, prior=prior, share=told.share if known else hidden / (ATLAS.areas - 2))
     assert found == pytest.approx(exposed(beliefs.of("p1"), elsewhere, "north", LEARNING))
 
 

@@ -11,15 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.exposure import share_of
-from routing.learning import SOURCES, Event, Opened, Verdict
+from routing.learning import MOST_OUTSIDE, SOURCES, Event, Heard, Opened, Verdict
 from routing.people import House
 from routing.policy import HOUSES, Learning
-from routing.records import MOST_OUTSIDE, NOWHERE, Record, RecordError, area_of, outside, parse_record, reader, record_bytes
+from routing.records import NOWHERE, Record, RecordError, area_of, outside, parse_record, reader, record_bytes
 from tests.routing.world import ATLAS, person
 
 LEARNING = Learning()
 EVENT = Event(
-    "north", (Opened("p1", 0.3, 0.65), Opened("p2", 0.1, 0.0)), Verdict.COMPROMISED, "p2", verified=True, day=20_000, outside=(0.18,)
+    "north",
+    (Opened("p1", 0.3, 0.65), Opened("p2", 0.1, 0.0)),
+    Verdict.COMPROMISED,
+    "p2",
+    verified=True,
+    day=20_000,
+    outside=(Heard("p1", 0.18),),
 )
 RECORD = Record(20_001, 2, (EVENT, Event(NOWHERE, (), Verdict.CLEAN, SOURCES, verified=False, day=20_001)))
 SAID = {
@@ -28,7 +34,7 @@ SAID = {
     "day": 20_001,
     "rows": 2,
     "events": [
-        [20_000, "north", "compromised", "p2", True, [["p1", 0.3, 0.65], ["p2", 0.1, 0.0]], [0.18]],
+        [20_000, "north", "compromised", "p2", True, [["p1", 0.3, 0.65], ["p2", 0.1, 0.0]], [["p1", 0.18]]],
         [20_001, "", "clean", "", False, [], []],
     ],
 }
@@ -45,7 +51,7 @@ EVENTS = st.builds(
     informer=IDS | st.just(SOURCES),
     verified=st.booleans(),
     day=st.integers(0, 10**6),
-    outside=st.lists(CHANCES, max_size=3).map(tuple),
+    outside=st.lists(st.builds(Heard, by=IDS, exposure=CHANCES), max_size=3).map(tuple),
 )
 
 
@@ -58,12 +64,21 @@ def test_what_is_written_comes_back(record: Record) -> None:
     assert parse_record(record_bytes(record)) == record
 
 
+def test_a_record_of_many_names_them_and_no_other_writing_of_names_is_read() -> None:
+    many = replace(RECORD, of=("0123456789abcdef", "f" * 16))
+    assert b'"rows":2,"of":"0123456789abcdefffffffffffffffff","events":' in record_bytes(many)
+    assert parse_record(record_bytes(many)) == many
+    for names in ("0" * 15, "F" * 16, "0" * 16 + "\n", "", 1, ["0" * 16]):
+        with pytest.raises(RecordError):
+            parse_record(json.dumps({**SAID, "of": names}, separators=(",", ":")).encode())
+
+
 def changed(**fields: Any) -> bytes:
     return json.dumps({**SAID, **fields}, separators=(",", ":")).encode()
 
 
 def event_with(at: int, value: object) -> bytes:
-    first: list[object] = [20_000, "north", "compromised", "p2", True, [["p1", 0.3, 0.65]], [0.18]]
+    first: list[object] = [20_000, "north", "compromised", "p2", True, [["p1", 0.3, 0.65]], [["p1", 0.18]]]
     return changed(events=[[*first[:at], value, *first[at + 1 :]]])
 
 
@@ -97,7 +112,13 @@ FOREIGN = {
     "a chance that is whole": event_with(5, [["p1", 1, 0.1]]),
     "a share that is none": event_with(5, [["p1", 0.3, None]]),
     "told are text": event_with(6, "0.1"),
-    "told too surely": event_with(6, [1.5]),
+    "told too surely": event_with(6, [["p1", 1.5]]),
+    "told for sure, as a whole": event_with(6, [["p1", 1]]),
+    "told by nobody": event_with(6, [["", 0.18]]),
+    "told by no id": event_with(6, [["P1", 0.18]]),
+    "told by a list": event_with(6, [[["p1"], 0.18]]),
+    "nobody says who told": event_with(6, [0.18]),
+    "told is short": event_with(6, [["p1"]]),
     "no number": changed().replace(b"0.18", b"NaN"),
     "a zero with a sign": changed().replace(b"0.0]", b"-0.0]"),
     "the same key twice": changed().replace(b'"rows":2', b'"rows":3,"rows":2'),
@@ -117,7 +138,7 @@ def test_anything_else_is_refused_without_repeating_it(data: bytes) -> None:
     [
         replace(RECORD, day=-1),
         replace(RECORD, events=(replace(EVENT, area="Nørd"),)),
-        replace(RECORD, events=(replace(EVENT, outside=(float("nan"),)),)),
+        replace(RECORD, events=(replace(EVENT, outside=(Heard("p1", float("nan")),)),)),
         replace(RECORD, events=(replace(EVENT, readers=(Opened("p1", 1, 0.5),)),)),
         replace(RECORD, events=(replace(EVENT, informer=STRANGE),)),
         replace(RECORD, events=ALTERED),
@@ -143,7 +164,7 @@ def test_a_record_that_would_not_come_back_is_not_written(record: Record) -> Non
         ({"calm", "sud", "gone"}, "calm"),
         ({"free-city", "ost"}, "east"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "+".join(sorted(value)) or "none",
 )
 def test_a_case_counts_for_one_area(regions: set[str], area: str) -> None:
     """The better known place, then where more of the places lie, then the first."""
@@ -171,11 +192,12 @@ def test_a_reader_is_kept_by_his_card_and_a_case_of_nowhere_tells_of_no_network(
     ],
 )
 def test_whoever_was_told_is_exposed_by_his_office_and_its_area(region: str | None, area: str, leak: float) -> None:
-    assert outside([(House.POLICE, region)], area, ATLAS, LEARNING) == (HOUSES[House.POLICE] * leak,)
+    assert outside([("p1", House.POLICE, region)], area, ATLAS, LEARNING) == (Heard("p1", HOUSES[House.POLICE] * leak),)
 
 
-def test_nobody_washes_himself_by_telling_everybody() -> None:
-    told = [(house, None) for house in House]
-    counted = outside(told, "north", ATLAS, LEARNING)
-    assert counted == tuple(sorted((HOUSES[house] * LEARNING.own for house in House), reverse=True)[:MOST_OUTSIDE])
+def test_of_each_teller_the_most_exposed_are_kept_and_nobody_s_crowd_displaces_another_s() -> None:
+    crowd = [("p1", house, None) for house in House]
+    counted = outside([*crowd, ("p2", House.NGO, None)], "north", ATLAS, LEARNING)
+    most = sorted((HOUSES[house] * LEARNING.own for house in House), reverse=True)[:MOST_OUTSIDE]
+    assert counted == (*(Heard("p1", exposure) for exposure in most), Heard("p2", HOUSES[House.NGO] * LEARNING.own))
     assert outside([], "north", ATLAS, LEARNING) == ()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from routing.exposure import opened
-from routing.learning import SOURCES, Beliefs, Event, Verdict, nothing_known, update
+from routing.learning import SOURCES, Beliefs, Event, Heard, Verdict, nothing_known, update
 from routing.people import Agency, Atlas, Card, House, Kin, Person, Region, RegionKind, Role, Roster, TipFacts
 from routing.policy import DEFAULT
 from triage.tip import AgencyKind, Child
@@ -207,7 +207,7 @@ def crowds(most: int = 60) -> st.SearchStrategy[Roster]:
     return st.lists(anybody, max_size=most, unique_by=lambda one: one.id).map(lambda some: Roster(tuple(some), ATLAS))
 
 
-def _outcome(area: str, some: Sequence[Person], verdict: Verdict, informer: str, verified: bool, outside: Sequence[float]) -> Event:
+def _outcome(area: str, some: Sequence[Person], verdict: Verdict, informer: str, verified: bool, outside: Sequence[Heard]) -> Event:
     readers = tuple(opened(one, area, ATLAS, DEFAULT.learning) for one in some)
     return Event(area, readers, verdict, informer, verified, 20_000, tuple(outside))
 
@@ -219,7 +219,7 @@ OUTCOMES = st.builds(
     st.sampled_from(Verdict),
     st.sampled_from([SOURCES, "i1", "i2", "i3", EVERYBODY[0].id]),
     st.booleans(),
-    st.lists(st.floats(0, 0.6), max_size=2),
+    st.lists(st.builds(Heard, by=st.sampled_from(EVERYBODY).map(lambda one: one.id), exposure=st.floats(0, 0.6)), max_size=2),
 )
 
 

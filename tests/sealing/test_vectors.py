@@ -12,12 +12,29 @@ import pytest
 
 from routing.cards import parse_card
 from routing.gate import parse_gate
+from routing.people import Hold
+from routing.records import parse_record
 from sealing import age, custody, passphrase, plaintexts, shares, signing
 from sealing.card import parse_signed_card
 from sealing.case import sha256
 from sealing.custody import ACTOR_USE, EntryKind
+from sealing.said import Told, read_told
 from sealing.signing import Use
-from tests.sealing.vectors import ACT, CASE, FILE, SECOND, derived, exact_samples, plaintext_samples, the_card, the_gate
+from sealing.statements import matter
+from tests.sealing.vectors import (
+    ACT,
+    CASE,
+    FILE,
+    NONCE,
+    SECOND,
+    derived,
+    exact_samples,
+    plaintext_samples,
+    the_card,
+    the_gate,
+    the_gate_of_today,
+    the_lessons,
+)
 
 VECTORS: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 SAMPLES = plaintext_samples(VECTORS["identity"])
@@ -78,6 +95,32 @@ def test_a_key_card_of_then_still_has_its_two_vetters_and_a_gate_file_is_read() 
     assert signed.vetters(keys, card.verify_key) == tuple(sorted(keys))
     assert signed.fingerprint() == VECTORS["derived"]["key card fingerprint"]
     assert parse_gate(raw(VECTORS["exact"]["gate"])) == the_gate()
+
+
+def test_what_is_kept_of_a_draw_and_of_outcomes_is_read() -> None:
+    assert parse_gate(raw(VECTORS["exact"]["gate with leads and lots"])) == the_gate_of_today()
+    assert parse_record(raw(VECTORS["exact"]["lessons"])) == the_lessons()
+
+
+def test_who_was_told_is_read() -> None:
+    agency, office = (read_told(raw(VECTORS["plaintexts"][name]["plaintext"])) for name in ("told", "told of a kind of office"))
+    assert agency == Told(CASE, "police-cs", "", 20_778)
+    assert office == Told(CASE, "", "ngo", 20_778)
+
+
+@pytest.mark.parametrize("kind", [EntryKind.TOLD, EntryKind.RELEASE, EntryKind.EXPLAIN])
+def test_entries_of_telling_releasing_and_explaining_hold_and_say_what_they_said(kind: EntryKind) -> None:
+    leaf = raw(VECTORS["derived"][f"{kind} leaf"])
+    entry, body, signer, _ = custody.read_leaf(leaf)
+    assert body == raw(VECTORS["exact"][f"{kind} entry"])
+    assert (entry.kind, entry.case, signer) == (kind, CASE, VECTORS["derived"]["fingerprint"])
+    assert custody.holds(leaf, VECTORS["derived"]["public key"])
+
+
+def test_a_release_names_the_case_and_the_reason() -> None:
+    named = custody.read_leaf(raw(VECTORS["derived"]["release leaf"]))[0].sha256
+    assert named == matter(CASE, Hold.POISONED, NONCE)
+    assert named not in {matter(CASE, Hold.NEEDS_TWO_VETTERS, NONCE), matter(ACT, Hold.POISONED, NONCE), matter(CASE, Hold.POISONED, b"")}
 
 
 def test_shares_of_then_give_the_key_and_so_does_the_bundle() -> None:

@@ -16,7 +16,10 @@ from typing import Any
 from routing.cards import card_bytes
 from routing.duty import Duty, duty_bytes
 from routing.gate import GateFile, Seat, Sla, gate_bytes
-from routing.people import Card, Flag, Kin, Role
+from routing.learning import SOURCES, Event, Heard, Opened, Verdict
+from routing.lots import Lot
+from routing.people import Card, Flag, Hold, Kin, Role
+from routing.records import NOWHERE, Record, record_bytes
 from sealing import age, custody, passphrase, plaintexts, said, shares, signing
 from sealing.card import SignedCard
 from sealing.case import sha256
@@ -25,8 +28,9 @@ from sealing.keyring import WebKeys, WorkerKeys, announcement
 from sealing.passphrase import PersonKey
 from sealing.plaintexts import Contact, Erasure, Outgoing, Stub
 from sealing.rows import Purpose
-from sealing.said import Ending, Letter, Outcome, Push, Tie
+from sealing.said import Ending, Letter, Outcome, Push, Tie, Told
 from sealing.shares import Bundle, Resealed, Share
+from sealing.statements import matter, signed_entry, signed_release
 from tests.desk.tips import spanish_tip
 from triage.sensitive import Sensitive
 from triage.tip import AgencyKind, Asked, Child, Control, Form, Inbound
@@ -42,6 +46,9 @@ SECOND = base64.b64encode(b"\x07" * 32).decode()
 """Seed of a second vetter; the first's is that of the file."""
 RECIPIENT = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
 """In the form of one; nobody seals to it."""
+LEAD, SECOND_READER = "33445566778899aabbccddeeff001122", "44" * 16
+EXPLAINED = Entry(494_000, EntryKind.EXPLAIN, CASE, HASH, "")
+NONCE = bytes(range(16))
 LENGTHS = (0, 1, 2048, 2049, 2050, 4095, 4096, 4097, 5000, 65_535, 65_537, 1_000_000)
 
 
@@ -85,6 +92,8 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
         "shares": shares.bundle(Bundle(CASE, 1, (CONTENT, CONTENT))),
         "given": shares.given(CONTENT, Resealed(CASE, 1, HASH, CONTENT)),
         "tie": said.tie(Tie(GRANT, Sensitive(WORDS))),
+        "told": said.told(Told(CASE, "police-cs", "", 20_778)),
+        "told of a kind of office": said.told(Told(CASE, "", "ngo", 20_778)),
         "letter": said.letter(Letter("tie", CASE, GRANT, Sensitive(WORDS))),
         "key file": plaintexts.key_file(CASE, 1, identity),
     }
@@ -97,6 +106,11 @@ def exact_samples() -> dict[str, bytes]:
         "act": plaintexts.act(Entry(494_000, EntryKind.OPEN, CASE, HASH, HASH).body()),
         "act with content": plaintexts.act(spoken, CONTENT),
         "gate": gate_bytes(the_gate()),
+        "gate with leads and lots": gate_bytes(the_gate_of_today()),
+        "lessons": record_bytes(the_lessons()),
+        "told entry": Entry(494_000, EntryKind.TOLD, CASE, sha256(CONTENT), HASH).body(),
+        "release entry": Entry(494_000, EntryKind.RELEASE, CASE, matter(CASE, Hold.POISONED, NONCE), "").body(),
+        "explain entry": EXPLAINED.body(),
         "key card": card_bytes(the_card()),
         "epoch": announcement(Purpose.GATE, 2, RECIPIENT),
         "duty": duty_bytes(Duty("Asia/Manila", (((480, 720), (780, 1020)),) * 5 + ((), ((0, 1440),)))),
@@ -122,6 +136,25 @@ def the_gate() -> GateFile:
     )  # fmt: skip
 
 
+def the_gate_of_today() -> GateFile:
+    """With leads, and with what it takes to draw again."""
+    lots = {
+        GRANT: Lot(Role.HANDLER, "ngo-faro", ready=True),
+        SECOND_READER: Lot(Role.HANDLER, "labour-ln", ready=False),
+        LEAD: Lot(Role.LEAD, "prosecutor-cs", ready=True),
+    }
+    seats = (Seat(LEAD, Role.LEAD, 1, HASH),)
+    chances = {GRANT: 0.2, SECOND_READER: 0.05, LEAD: 0.125}
+    return replace(the_gate(), lead_order=seats, chances=dict(sorted(chances.items())), flags=(Flag.FEW_LEADS,), lots=lots)
+
+
+def the_lessons() -> Record:
+    """Two outcomes put together: one with somebody told by mouth, one that says next to nothing."""
+    readers = (Opened(GRANT, 0.3, 0.65), Opened(SECOND_READER, 0.1, 0.0))
+    leaked = Event("cs", readers, Verdict.COMPROMISED, LEAD, verified=True, day=20_778, outside=(Heard(GRANT, 0.18),))
+    return Record(20_779, 2, (leaked, Event(NOWHERE, (), Verdict.CLEAN, SOURCES, verified=False, day=20_779)))
+
+
 def derived(seed: str) -> dict[str, str]:
     """What follows from fixed inputs alone: signatures, leaves, tags. Ed25519 is deterministic."""
     public = signing.public_of(seed)
@@ -145,6 +178,10 @@ def derived(seed: str) -> dict[str, str]:
         "sending id": worker.sending_id("turn\0x"),
         "grant id": worker.grant_id(CASE, 1, ACT),
         "coins": worker.coins(CASE).hex(),
+        "link tag": worker.link_tag("phone:+9991000001"),
+        "release leaf": b64(signed_release(CASE, Hold.POISONED, NONCE, 494_000, seed)),
+        "told leaf": b64(signed_entry(Entry(494_000, EntryKind.TOLD, CASE, sha256(CONTENT), HASH), seed)),
+        "explain leaf": b64(custody.leaf(EXPLAINED.body(), public, signing.sign(seed, signing.Use.CUSTODY, EXPLAINED.body()))),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealing.rows import LessonRow
+from sealing.learned_rows import LessonRow
 from storage.engine import Database
 from storage.store import SqlStore
 

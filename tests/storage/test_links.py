@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from sealing.rows import DAY_MS, LINKED_DAYS, LinkRow
+from sealing.learned_rows import LINKED_DAYS, LinkRow
+from sealing.rows import DAY_MS
 from storage import tables
 from storage.engine import Database
 from storage.store import SqlStore

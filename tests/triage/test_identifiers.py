@@ -31,8 +31,12 @@ SAME = {
     "plate": (
         "placa ABC-123", "la placa es abc 123 de color rojo", "Placa: ABC 123.", "un carro ABC123", "PLACA ABC·123", "placa ABC-１２３",
         "una camioneta blanca, ABC-123", "placa АВС123", "plate number ABC 123", "matrícula del auto: abc-123", "bus ABC 123 va al norte",
+        "LA PLACA ES ABC 123 DE COLOR ROJO", "Placa: ABC 123 EN LIMA",
     ),
     "plate of four groups": ("number plate MH 12 AB 1234", "registration mh-12-ab-1234", "MH-12-AB-1234"),
+    "plate that begins like a word": ("placa MAS-123", "Placa: MAS 123", "LA PLACA ES MAS-123", "license plate MAS 123"),
+    "plate that begins with a small letter's word": ("placa A1B-234", "auto de placa A1B234", "vi el carro A1B-234 y la placa es A1B 234"),
+    "second plate": ("placas KKK-111 y ZZC-222", "placa ZZC-222"),
     "plate that ends in a letter": ("plate KAA 123A", "plate kaa123a", "KAA123A"),
     "plate in another script": ("ทะเบียน 1กก 1234", "placa 1กก-1234"),
     "boat": (
@@ -75,7 +79,11 @@ NOTHING = (
     "desde 2026-11-22 18", "call 1-800-373-7888", "+1 800 373 7888", "numero 999999999", "tel 123456789", "marque 911 o 105 o 1818",
     "12.0464 -77.0428 está la casa", "45678912", "@everyone @gmail ayuda", "telegram: hola", "facebook.com/share/abc",
     "instagram.com/p/CxYz", "GB82WEST12345698765433", "escriban a casa", "juan@localhost", "juan@10.22", "S/. 1 500 000 al mes",
-    "la van 300 veces", "Order no 20261122001", "mas de 2000000000 usd",
+    "la van 300 veces", "Order no 20261122001", "mas de 2000000000 usd", "Llamé a la PNP-105 y no vino nadie", "Avisé al CEM-100",
+    "objetivo ODS-2030 del gobierno", "vuelo LAN-2456 a Lima", "LEY-2895", "el hotel RIO-500", "el bar VIP-200", "archivo DOC-1234",
+    "el carro de la ONG-2024", "un taxi, COVID, SARS-2019, IMG-2023", "1234-ABC es el código", "cuenta BCP 191-12345678-0-12",
+    "deposite a 191-12345678-0-12", "cta. de ahorros 191 12345678 0 12", "LA PLACA DEL 2019 NO SE VE", "PLACA, ERAN LOS 300",
+    "la placa no la vi 2024",
 )  # fmt: skip
 
 

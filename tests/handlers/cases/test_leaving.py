@@ -29,6 +29,7 @@ from tests.handlers.cases.leaving import (
     texts_of,
     with_letters,
 )
+from tests.handlers.test_line_escrow import gate_of
 from tests.handlers.test_line_reading import answer, everything
 from tests.line import TestLine
 from tests.secrets_search import ciphertexts_in, opened_by
@@ -115,7 +116,10 @@ async def test_all_give_up_and_it_is_exhausted_and_no_reason_is_kept(line: TestL
         await line.later(6)
     assert Trouble.ORDER_EXHAUSTED in line.alarms
     assert len(given) == 3
-    assert {g.state for g in await line.grants(case_id)} == {GrantState.GIVEN_UP}
+    gate = await gate_of(line, case_id)
+    leads = {line.keys.grant_id(case_id, gate.epoch, seat.person) for seat in gate.lead_order}
+    left = {(g.id in leads, g.state, g.person_id is None) for g in await line.grants(case_id)}
+    assert left == {(False, GrantState.GIVEN_UP, False), (True, GrantState.LOCKED, True)}, "leads stay asleep: they follow nobody"
     entries = [entry for entry in await line.leaves() if entry.kind is EntryKind.GIVE_UP and entry.case == case_id]
     assert entries == [Entry(entries[0].hour, EntryKind.GIVE_UP, case_id, *one) for one in given], "which key file, whose card: that is all"
 
