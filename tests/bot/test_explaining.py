@@ -64,6 +64,7 @@ async def reseal(line: TestLine, gate: GateFile) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T66")
 async def test_the_order_is_drawn_again_and_the_look_is_logged(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         case_id, reader, _ = await opened_case(line)
@@ -95,6 +96,7 @@ async def test_the_order_is_drawn_again_and_the_look_is_logged(tmp_path: Path) -
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T66")
 async def test_it_names_nobody_and_gives_no_reason(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         told = await told_of(line, await offered_case(line))
@@ -203,6 +205,7 @@ def made_surer(gate: GateFile) -> GateFile:
 
 @pytest.mark.parametrize("change", [favoured, made_surer], ids=["another reader", "other chances"])
 @pytest.mark.asyncio
+@pytest.mark.claim("T66")
 async def test_an_order_that_somebody_chose_does_not_follow(tmp_path: Path, change: Callable[[GateFile], GateFile]) -> None:
     async with fresh_line(tmp_path) as line:
         case_id = await offered_case(line)
@@ -214,6 +217,7 @@ async def test_an_order_that_somebody_chose_does_not_follow(tmp_path: Path, chan
 
 
 @pytest.mark.asyncio
+@pytest.mark.claim("T66")
 async def test_coins_of_another_secret_are_no_commitment(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         case_id = await offered_case(line)

@@ -103,6 +103,7 @@ def case_id(office: Office) -> str:
     return case_id
 
 
+@pytest.mark.claim("T63")
 def test_two_vetters_release_a_tip_with_one_file(office: Office, case_id: str) -> None:
     file, code = office.path("out.json"), code_of(office, case_id)
     first = office.done("vetters", "release", case_id, code, file, *office.by("vera"))

@@ -122,6 +122,7 @@ async def looked_at(line: TestLine, ending: Ending) -> tuple[str, str, str]:
     return case_id, first, second
 
 
+@pytest.mark.claim("T59")
 async def test_a_second_of_an_office_above_or_below_the_first_verifies_nothing(line: TestLine) -> None:
     """His chief's word and his are one; it counts as the first's alone."""
     case_id, first, _ = await looked_at(line, Ending.COMPROMISED)
@@ -158,6 +159,7 @@ async def test_a_case_that_is_agreed_to_twice_leaves_a_record_each_time_and_no_a
     assert found == [("clean", second, True), ("compromised", SOURCES, False)]
 
 
+@pytest.mark.claim("T60")
 async def test_one_reader_s_word_is_taken_as_that_and_no_ending_shows_in_the_table(line: TestLine) -> None:
     """Rows of all endings are alike in number and size."""
     endings = (Ending.COMPROMISED, Ending.PERSON_SAFE, Ending.FAILED_UNKNOWN)
@@ -254,6 +256,7 @@ async def test_a_no_and_a_second_look_that_agrees_verify_what_was_said_before(li
 # ---- readers: by the log, never by a row ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.claim("T59")
 async def test_a_grant_s_state_or_an_entry_that_he_did_not_sign_makes_nobody_a_reader(
     line: TestLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +290,7 @@ async def of_case(line: TestLine, case_id: str) -> list[str]:
     return [grant.id for grant in await line.grants(case_id) if grant.state is GrantState.OPEN]
 
 
+@pytest.mark.claim("T59")
 async def test_a_new_card_with_new_keys_rids_nobody_of_what_he_opened(line: TestLine) -> None:
     case_id, first, second = await looked_at(line, Ending.COMPROMISED)
     now = datetime.fromtimestamp(line.clock.now / 1000, UTC)
@@ -315,6 +319,7 @@ async def test_a_new_card_with_new_keys_rids_nobody_of_what_he_opened(line: Test
         await tx.save_person(replace(row, version=again.version))  # as it was, for the tests that follow
 
 
+@pytest.mark.claim("T59")
 async def test_a_reader_whom_no_card_explains_any_more_is_told(line: TestLine) -> None:
     """Who writes to the database deletes the copy of his card, after he has renewed it: the roster does not know the old one."""
     case_id, reader = await closed_by_coin(line)
@@ -467,6 +472,7 @@ async def test_a_row_that_stands_where_many_would_be_put_keeps_them_apart(line: 
 
 
 @pytest.mark.parametrize("how", ["moved", "sealed by somebody", "of another kind"])
+@pytest.mark.claim("T60")
 async def test_a_record_that_the_worker_did_not_write_there_is_told_and_left_out(line: TestLine, how: str) -> None:
     good, bad = lesson(line, 1, leaked("p1")), lesson(line, 2, leaked("p2"))
     if how == "moved":
@@ -507,6 +513,7 @@ async def test_rows_that_somebody_deleted_are_told_and_not_forgotten_before_all_
     assert set(await current(line, line.memory)) == {"p2", "p3"}
 
 
+@pytest.mark.claim("T60")
 async def test_a_copy_of_a_record_that_was_put_together_teaches_nothing_again(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As somebody writes it who can write to the database, before a draw or while the worker is stopped."""
     monkeypatch.setattr(lessons, "MOST_SINGLE", 10)
@@ -542,6 +549,7 @@ async def test_a_worker_that_stood_still_learns_what_others_put_together_before_
     assert (idle.names(), idle._astray) == (busy.names(), False)
 
 
+@pytest.mark.claim("T60")
 async def test_records_that_went_while_no_worker_ran_are_told_at_the_start(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether they were put together or not; and what the log says of them names no case and no row."""
     async with fresh_log(line):

@@ -185,6 +185,7 @@ class Drawn:
         return made
 
 
+@pytest.mark.claim("T63")
 async def test_two_vetters_let_a_small_pool_draw_with_the_coins_it_had(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = await enrol(line, TWO, 2)
     drawn = Drawn([])
@@ -212,6 +213,7 @@ async def test_two_vetters_let_a_small_pool_draw_with_the_coins_it_had(line: Tes
         assert (await transaction.run(select(tables.outcome))).all() == [], "nothing is kept of why it was held"
 
 
+@pytest.mark.claim("T63")
 async def test_neither_the_log_nor_a_length_tells_why_a_tip_was_held(line: TestLine) -> None:
     """Whoever reads the database knows the case's id and the few reasons; he has no letter, and tries them all."""
     readers = await enrol(line, FIVE, 6)
@@ -235,6 +237,7 @@ async def test_neither_the_log_nor_a_length_tells_why_a_tip_was_held(line: TestL
     assert release.sha256 not in tried
 
 
+@pytest.mark.claim("T63")
 async def test_a_release_for_another_reason_than_the_holds_is_refused_and_the_vetters_code_is_taken(line: TestLine) -> None:
     """Also one for the reason that it was held for before."""
     await enrol(line, TWO, 2)
@@ -259,6 +262,7 @@ async def test_a_release_for_another_reason_than_the_holds_is_refused_and_the_ve
     assert await state_of(line, case_id) is CaseState.SEALED
 
 
+@pytest.mark.claim("T63")
 async def test_what_is_no_release_by_two_vetters_releases_nothing(line: TestLine) -> None:
     await enrol(line, TWO, 2)
     case_id = await sealed_case(line)
@@ -362,6 +366,7 @@ async def test_a_small_pool_that_grew_is_drawn_from_without_a_release(line: Test
 # ---- nobody waits because the roster is small
 
 
+@pytest.mark.claim("T64")
 async def test_an_urgent_tip_goes_out_at_once_and_vetters_look_at_it_afterwards(line: TestLine) -> None:
     await enrol(line, TWO, 2)
     case_id = await sealed_case(line, URGENT)
@@ -425,6 +430,7 @@ async def test_one_old_hand_among_newcomers_waits_for_two_vetters(line: TestLine
     assert line.alarms == [SMALL]
 
 
+@pytest.mark.claim("T64")
 async def test_six_who_are_all_off_duty_get_an_urgent_tip_all_the_same(line: TestLine) -> None:
     readers = await enrol(line, FIVE, 6)
     away = (datetime.fromtimestamp(line.clock.now / 1000, UTC).weekday() + 3) % 7

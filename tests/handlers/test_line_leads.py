@@ -79,6 +79,7 @@ async def test_a_lead_has_a_key_file_under_the_outer_lock_from_the_first_sealing
             age.unseal(sealed, line.person_keys[lead].identity)
 
 
+@pytest.mark.claim("T65")
 async def test_nothing_tells_a_lead_of_it_as_long_as_the_case_lives(line: TestLine) -> None:
     case_id, _, _ = await opened_case(line)
     lead = await lead_of(line, case_id)
@@ -96,6 +97,7 @@ async def test_nothing_tells_a_lead_of_it_as_long_as_the_case_lives(line: TestLi
 
 
 @pytest.mark.claim("T57")
+@pytest.mark.claim("T65")
 async def test_a_lead_written_into_his_turn_is_refused_by_the_gate(line: TestLine) -> None:
     """With the database and the release key he knows what to name; the gate has him, and does not let him."""
     case_id = await offered_case(line)

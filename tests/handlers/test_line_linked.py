@@ -76,6 +76,7 @@ async def links(line: TestLine) -> list[LinkRow]:
         return [LinkRow(row.tag, row.day, row.sealed) for row in await transaction.run(select(tables.link))]
 
 
+@pytest.mark.claim("T61")
 async def test_tips_of_one_matter_reach_the_people_of_one_draw_and_others_many(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         same = await told(line, *[f"{SAID} {n} {PLATE}" for n in range(5)])
@@ -91,6 +92,7 @@ async def test_tips_of_one_matter_reach_the_people_of_one_draw_and_others_many(t
         assert len({person for order in await orders(line, *apart) for person in order}) > 3
 
 
+@pytest.mark.claim("T61")
 async def test_whom_a_linked_tip_names_is_passed_over_in_it_and_in_no_other(tmp_path: Path) -> None:
     """Who names the readers of a matter that he knows burns no order: what a tip strikes, it strikes for itself."""
     async with fresh_line(tmp_path) as line:
@@ -103,6 +105,7 @@ async def test_whom_a_linked_tip_names_is_passed_over_in_it_and_in_no_other(tmp_
         assert await orders(line, first) == [order]
 
 
+@pytest.mark.claim("T61")
 async def test_a_tip_that_leaves_nobody_of_the_order_is_drawn_by_its_own_coins_and_not_buried(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         (first,) = await told(line, f"{SAID} {PLATE}")
@@ -127,6 +130,7 @@ async def test_what_is_said_of_another_area_shares_no_order(tmp_path: Path) -> N
         assert other == other_again
 
 
+@pytest.mark.claim("T62")
 async def test_the_size_of_a_gate_file_does_not_tell_that_a_case_is_linked(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         cases = await told(line, *[f"{SAID} {n} {PLATE}" for n in range(2)])
@@ -147,6 +151,7 @@ async def test_the_size_of_a_gate_file_does_not_tell_that_a_case_is_linked(tmp_p
 
 
 @pytest.mark.parametrize("flags", [{Flag.SMALL_POOL}, {Flag.LINKED}])
+@pytest.mark.claim("T61")
 async def test_a_draw_from_a_small_pool_or_of_fewer_than_usual_is_shared_with_nobody(tmp_path: Path, flags: set[Flag]) -> None:
     """Else whoever is first to write down a plate, with facts that shut most people out, chooses who reads all that follows."""
     async with fresh_line(tmp_path) as line:
@@ -198,6 +203,7 @@ async def test_after_180_days_it_is_drawn_anew(tmp_path: Path) -> None:
             assert await count(line.database, tables.link) == kept
 
 
+@pytest.mark.claim("T61")
 async def test_what_a_linked_tip_brings_is_bound_to_no_order_that_its_author_may_know(tmp_path: Path) -> None:
     """Else whoever had a throw-away plate drawn until a friend came up would tie the plates that he fears to that order."""
     async with fresh_line(tmp_path) as line:
@@ -299,6 +305,7 @@ async def test_the_purge_of_the_first_case_loses_no_order(tmp_path: Path) -> Non
         assert await drawn(line, second) == before
 
 
+@pytest.mark.claim("T62")
 async def test_no_identifier_and_no_case_stands_in_a_link(tmp_path: Path) -> None:
     async with fresh_line(tmp_path) as line:
         text = f"{SAID} {PLATE}, barco Rosalinda, tel 999 888 777, ig: rosa_99, rosa@correo.example"

@@ -90,6 +90,7 @@ def read(found: Sequence[Letter]) -> list[tuple[str, str, str, str]]:
     return [(one.code, one.case, one.person, one.text.reveal()) for one in found]
 
 
+@pytest.mark.claim("T58")
 async def test_two_vetters_are_told_who_and_nothing_else(line: TestLine) -> None:
     """No number, no case; none to his own house and its chain, who might be in it."""
     person = somebody(line)
@@ -112,13 +113,14 @@ async def test_two_vetters_are_told_who_and_nothing_else(line: TestLine) -> None
     [
         (ENOUGH, True),
         ([("x1", True)] * 9, False),
-        ([(f"x{n}", False) for n in range(9)], False),
+        ([(f"x{n}", False) for n in range(16)], False),
         ([*[("x1", True)] * 9, (SOURCES, False)], False),
         ([*[("x1", True)] * 9, ("himself", False)], False),
-        ([*[(f"x{n}", False) for n in range(9)], ("x1", True)], True),
+        ([*[(f"x{n}", False) for n in range(16)], ("x1", True)], True),
     ],
     ids=["two and one verified", "one informer", "none verified", "sources are no informer", "nor is he", "many and one verified"],
 )
+@pytest.mark.claim("T58")
 async def test_it_takes_two_informers_and_a_verified_outcome(line: TestLine, said: list[Said], proposed: bool) -> None:
     person = somebody(line)
     vetters = with_letters(line, OTHERS)
@@ -251,6 +253,7 @@ async def test_where_too_few_may_hear_of_it_somebody_must_look_and_nothing_is_lo
     assert line.alarms == [Trouble.FEW_VETTERS]
 
 
+@pytest.mark.claim("T58")
 async def test_nothing_follows_by_itself(line: TestLine) -> None:
     """His standing, his chances, what he has, the log, what is due: all as they were."""
     person = next(iter((await drawn_now(line)).chances))

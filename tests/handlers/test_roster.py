@@ -249,6 +249,7 @@ async def letters_about(world: World, code: News) -> list[Letter]:
 @pytest.mark.parametrize("field", ["verify_key", "age_recipient"])
 @pytest.mark.asyncio
 @pytest.mark.enable_socket
+@pytest.mark.claim("T69")
 async def test_nobody_is_enrolled_with_a_key_of_another_person(world: World, field: str) -> None:
     """He would stand twice in one draw."""
     await world.put()

@@ -63,6 +63,7 @@ async def notes(line: TestLine, case_id: str) -> list[dict[str, object]]:
         return [dict(note) for note in await Kept(line.keys, KIND).of(tx, case_id)]
 
 
+@pytest.mark.claim("T67")
 async def test_whoever_was_told_stands_in_the_lesson_with_who_told_and_nobody_is_struck(line: TestLine) -> None:
     """Offices of the case's own area count for more than others; the same twice counts once; three of one teller at the most."""
     case_id, reader = await closed_by_coin(line)

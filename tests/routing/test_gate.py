@@ -368,6 +368,7 @@ def may(name: str, gate: GateFile) -> Granted | Refused:
     return may_read(gate, by_id(name, LED), f"card-of-{name}", NOW, LED.atlas)
 
 
+@pytest.mark.claim("T65")
 def test_a_drawn_lead_has_a_seat_of_his_own_and_reads_nothing() -> None:
     assert [(seat.role, seat.rank) for seat in LED_GATE.lead_order] == [(Role.LEAD, rank) for rank in (1, 2)]
     assert LED_GATE.seats == (*LED_GATE.order, *LED_GATE.lead_order)

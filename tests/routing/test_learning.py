@@ -104,6 +104,7 @@ def test_nobody_is_ever_proven_more_honest_than_so_much() -> None:
     assert serves(bought, "north") > 0
 
 
+@pytest.mark.claim("T58")
 def test_no_friend_alone_makes_a_person_trusted_again() -> None:
     suspected = [leaked("p1", informer=f"x{n}", verified=True) for n in range(3)]
     praised = after(suspected + [clean("p1", informer="friend") for _ in range(40)], STEADY)
@@ -132,6 +133,7 @@ def test_the_others_are_the_likelier_the_less_he_is_moved(event: Event, past: li
 
 
 @given(PAST, EVENTS.filter(lambda event: event.readers != ()), st.lists(st.floats(0, 0.3), max_size=5))
+@pytest.mark.claim("T67")
 def test_nobody_lightens_his_own_blame_by_telling(past: list[Event], event: Event, exposures: list[float]) -> None:
     """However many, in whatever place among what others told: his own step stays what it was, to the last bit."""
     teller = event.readers[0].person
@@ -171,6 +173,7 @@ def test_one_person_s_word_that_all_is_well_says_nothing() -> None:
     assert after([clean("p1", "p2", verified=False)]).of("p1") == Evidence()
 
 
+@pytest.mark.claim("T58")
 def test_who_reports_a_leak_of_his_own_case_neither_gains_nor_loses() -> None:
     beliefs = after([leaked("p1", "p2", informer="p1")])
     assert beliefs.of("p1") == Evidence()
@@ -229,6 +232,7 @@ def test_one_outcome_moves_nobody_by_more_than_its_bound(past: list[Event], even
 
 
 @given(PAST, EVENTS)
+@pytest.mark.claim("T58")
 def test_i5_one_unverified_report_is_never_a_review(past: list[Event], event: Event) -> None:
     """Whatever was before without a verified leak: one more word, by whomever, is not enough; nor are many."""
     words = [replace(one, verified=one.verified and one.verdict is Verdict.CLEAN) for one in past]
@@ -237,6 +241,7 @@ def test_i5_one_unverified_report_is_never_a_review(past: list[Event], event: Ev
 
 
 @given(PAST)
+@pytest.mark.claim("T58")
 def test_i5_no_single_informer_is_ever_enough(past: list[Event]) -> None:
     """Also where second looks agreed each time."""
     beliefs = after(replace(event, informer="x1" if event.informer != SOURCES else SOURCES) for event in past)
@@ -263,6 +268,7 @@ def test_sources_are_neither_informer_nor_enough() -> None:
 
 
 @given(PAST, PAST)
+@pytest.mark.claim("T58")
 def test_i6_what_others_did_moves_nothing_of_a_person_s_own(past: list[Event], others: list[Event]) -> None:
     without = [replace(event, readers=tuple(r for r in event.readers if r.person != "p0")) for event in others]
     before, beliefs = after(past), after([*past, *without])

@@ -46,6 +46,7 @@ def after(outcomes: Mapping[str, int]) -> Beliefs:
     return beliefs
 
 
+@pytest.mark.claim("T61")
 def test_ten_linked_tips_reach_the_readers_of_one() -> None:
     reached = {name for n in range(10) for name in choose(EVERYBODY, FAR, nothing_known(), coins(n), NOW, earlier=EARLIER).order}
     assert reached == set(FIRST.order)

@@ -44,6 +44,7 @@ def broken(asked: Asked, got: Assignment) -> set[str]:
     return set(gates.found)
 
 
+@pytest.mark.claim("T68")
 def test_a_small_second_world_breaks_no_gate(found: Found) -> None:
     assert not found.gates.found, found.gates.examples
     assert not found.flagged
