@@ -539,7 +539,8 @@ async def test_a_worker_that_stood_still_learns_what_others_put_together_before_
     idle, busy = other_worker(line), other_worker(line)
     await put(line, lesson(line, 1, leaked("p1")), lesson(line, 2))
     await current(line, idle)
-    await put(line, lesson(line, 3, leaked("p1", "p3")), lesson(line, 4), lesson(line, 5, leaked("p5")))
+    later = {"day": 101}  # what came on one day is learned in the order of its arrival here, of its ids there
+    await put(line, lesson(line, 3, leaked("p1", "p3", **later), **later), lesson(line, 4), lesson(line, 5, leaked("p5", **later), **later))
     await busy.learn(line.store)
     (together,) = await records(line)
     assert (together.rows, len(together.of), len(set(together.of))) == (5, 5, 5)

@@ -52,6 +52,7 @@ async def renew(line: TestLine, person: str, issued: timedelta, **changes: Any) 
         put = await enrolment.put(tx, signed, judge(signed, line.vetters), line.clock.now // HOUR_MS)
     assert isinstance(put, Put)
     assert put.at is None, "more ties count at once"
+    line.cards = {**line.cards, person: card}  # what he signs from now on
     await line.run()
 
 

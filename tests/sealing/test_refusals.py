@@ -51,6 +51,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "tie": said.read_tie,
     "letter": said.read_letter,
     "push": said.read_push,
+    "told": said.read_told,
     "share": shares.read_share,
     "reseal": shares.read_reseal,
     "shares": shares.read_bundle,
