@@ -65,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write(bench: Bench, folder: Path) -> None:
+    (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "exposure.md").write_text(written(bench, draw(bench.ran, bench.small, folder / "images")))
     for target in targets(bench):
         print(f"{'met   ' if target.met else 'MISSED'} {target.what}: {target.reached} (wanted {target.wanted})")

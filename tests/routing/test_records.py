@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.exposure import share_of
+from routing.fields import FieldsError, read
 from routing.learning import MOST_OUTSIDE, SOURCES, Event, Heard, Opened, Verdict
 from routing.people import House
 from routing.policy import HOUSES, Learning
@@ -201,3 +202,8 @@ def test_of_each_teller_the_most_exposed_are_kept_and_nobody_s_crowd_displaces_a
     most = sorted((HOUSES[house] * LEARNING.own for house in House), reverse=True)[:MOST_OUTSIDE]
     assert counted == (*(Heard("p1", exposure) for exposure in most), Heard("p2", HOUSES[House.NGO] * LEARNING.own))
     assert outside([], "north", ATLAS, LEARNING) == ()
+
+
+def test_what_is_too_large_is_not_even_read() -> None:
+    with pytest.raises(FieldsError):
+        read(b"{" * 11, "lessons", (), 10)

@@ -50,3 +50,18 @@ def test_a_letter_comes_back() -> None:
     told = Letter("disagreed", CASE, "a" * 32, Sensitive("words"))
     read = said.read_letter(said.letter(told))
     assert (read.code, read.case, read.person, read.text.reveal()) == ("disagreed", CASE, "a" * 32, "words")
+
+
+@pytest.mark.parametrize("told", [said.Told(CASE, "police-cs", "", 20_000), said.Told(CASE, "", "police", 0)])
+def test_whom_a_reader_told_comes_back(told: said.Told) -> None:
+    assert said.read_told(said.told(told)) == told
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"day": -1}, {"day": True}, {"day": "1"}, {"agency": ""}, {"house": "police"}, {"case": None}, {"agency": 1}, {"kind": "tie"}],
+)
+def test_nothing_else_says_whom_he_told(changed: dict[str, object]) -> None:
+    fields = json.loads(said.told(said.Told(CASE, "police-cs", "", 20_000)))
+    with pytest.raises(OpenError):
+        said.read_told(padded_json({**fields, **changed}))

@@ -158,3 +158,8 @@ def test_a_hostile_text_takes_no_longer_than_half_a_second(piece: str) -> None:
     taken = time.process_time() - start
     sys.settrace(tracer)
     assert taken < 0.5
+
+
+@pytest.mark.parametrize("text", ["placa A-1", "placa ABC-12345 A 1234"])
+def test_what_is_too_short_or_too_long_for_a_plate_is_none(text: str) -> None:
+    assert not [one for one in found(text) if one[0] == EntityType.PLATE]
