@@ -58,7 +58,7 @@ def _policies(figure: Figure, worlds: Worlds) -> None:
         [POLICIES[n] for n in names], [m.value for m in means], xerr=[m.half for m in means], color=[COLOURS[n] for n in names], ecolor=GREY
     )
     for row, one in enumerate(means):
-        axes.text(one.value + one.half + 1, row, f"{one.value:.0f}" if one.value >= 20 else f"{one.value:.1f}", va="center")
+        axes.text(min(one.value + one.half, 94) + 1, row, f"{one.value:.0f}" if one.value >= 20 else f"{one.value:.1f}", va="center")
     axes.axvline(8, color=GREY, lw=0.8, ls=":")
     axes.text(8.5, len(names) - 0.45, "8: lost whoever reads", fontsize=9, color=GREY)
     axes.set_xlabel("of 100 cases, betrayed before the police could act")
