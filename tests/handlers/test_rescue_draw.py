@@ -15,7 +15,7 @@ from routing.gate import GateFile
 from routing.learning import Beliefs, Event, Opened, Verdict, nothing_known, update
 from routing.people import Hold
 from sealing.rows import DAY_MS, HOUR_MS, TaskKind
-from tests.handlers.test_lessons import lesson, put
+from tests.handlers.learning.test_lessons import lesson, put
 from tests.handlers.test_line_escrow import FREE, enrol_trustee, exhaust, gate_of
 from tests.handlers.test_line_reading import sealed_case
 from tests.line import TestLine

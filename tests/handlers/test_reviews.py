@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -14,9 +15,10 @@ from sqlalchemy import delete, func, select
 
 from bot import child, mail
 from bot.enrol import enrolment_at
+from bot.wiring import Worker
 from handlers.lessons import Memory
 from handlers.letters import Letters
-from handlers.ports import Trouble
+from handlers.ports import Trouble, Tx
 from handlers.reviews import Inquiry, Reviews
 from handlers.roster import KeptRoster, find_member, judge, members
 from routing.cards import card_bytes
@@ -31,7 +33,7 @@ from sealing.rows import DAY_MS, HOUR_MS
 from sealing.said import Letter
 from storage import tables
 from tests.handlers.cases.leaving import as_new, letters, with_letters
-from tests.handlers.test_lessons import lesson, other_worker, put, rows
+from tests.handlers.learning.test_lessons import lesson, other_worker, put, rows
 from tests.line import TestLine, fresh_line, practice_line
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
@@ -300,7 +302,7 @@ async def test_the_worker_looks_again_and_again(line: TestLine, monkeypatch: pyt
         reviews = line.reviews
 
     monkeypatch.setattr(child, "REVIEW_S", 0.001)
-    running = asyncio.create_task(child._learn(Made, stop))  # type: ignore[arg-type]
+    running = asyncio.create_task(child._learn(cast("Worker", Made), stop))
     await told(line, somebody(line), ENOUGH)
     async with asyncio.timeout(5):
         while not (await heard(line, vetters))[0]:
@@ -324,5 +326,5 @@ async def test_what_came_while_rows_were_asked_for_is_not_lost(line: TestLine) -
                 await line.memory.current(tx)
                 return before
 
-        await line.memory.current(Slow())  # type: ignore[arg-type]
+        await line.memory.current(cast("Tx", Slow()))
     assert line.alarms == []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from bot.enrol import enrolment_at
 from handlers.enrolment import Put
@@ -19,22 +17,9 @@ from routing.people import Atlas, Kin
 from sealing.card import SignedCard
 from sealing.rows import HOUR_MS, GrantState
 from tests.handlers.cases.closing import case_of, closed_by_coin
-from tests.handlers.cases.leaving import as_new
-from tests.line import TestLine, fresh_line
+from tests.line import TestLine
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    async with fresh_line(tmp_path_factory.mktemp("line")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    await as_new(the_line)
-    return the_line
 
 
 async def renew(line: TestLine, person: str, issued: timedelta, **changes: Any) -> None:

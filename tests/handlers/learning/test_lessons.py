@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import delete, func, select, update
 
 from bot.enrol import enrolment_at
@@ -44,29 +43,11 @@ from sealing.secret_files import KeyFolder
 from storage import tables
 from storage.epochs import SqlEpochs
 from tests.handlers.cases.closing import close, closed_by_coin, decide, proposals, purge_now, second_look, state_of
-from tests.handlers.cases.leaving import as_new
 from tests.handlers.test_line_escrow import gate_of
 from tests.handlers.test_line_reading import PHONE
-from tests.line import TestLine, fresh_line
+from tests.line import TestLine
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    async with fresh_line(tmp_path_factory.mktemp("line")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    """That has learned nothing yet."""
-    async with the_line.database.begin() as transaction:
-        await transaction.run(delete(tables.lesson))
-    await the_line.memory.learn(the_line.store)
-    await the_line.memory.learn(the_line.store)
-    await as_new(the_line)
-    return the_line
 
 
 async def rows(line: TestLine) -> list[LessonRow]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from handlers import told
 from handlers.kept import Kept
@@ -25,29 +23,12 @@ from sealing.rows import DAY_MS, CaseState, GrantState, Purpose
 from sealing.said import Ending, Told
 from storage import tables
 from tests.handlers.cases.closing import close, closed_by_coin, purge_now, state_of
-from tests.handlers.cases.leaving import as_new
-from tests.handlers.test_lessons import taught
-from tests.line import TestLine, fresh_line
+from tests.handlers.learning.test_lessons import taught
+from tests.line import TestLine
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
 
 OWN, OTHER = DEFAULT.learning.own, DEFAULT.learning.other
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    async with fresh_line(tmp_path_factory.mktemp("line")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    async with the_line.database.begin() as transaction:
-        await transaction.run(delete(tables.lesson))
-    await the_line.memory.learn(the_line.store)
-    await the_line.memory.learn(the_line.store)
-    await as_new(the_line)
-    return the_line
 
 
 async def tell(line: TestLine, case_id: str, person: str, agency: str = "", house: str = "", **changed: Any) -> dict[str, object]:
