@@ -4,12 +4,15 @@ BIN := .venv/bin
 UV := .uv/bin/uv
 SYNC = $(UV) sync --quiet --locked --inexact --no-python-downloads --python .uv/bin/python
 
+# Tests start hundreds of processes: each would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST = PYTHONPATH=. $(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # Held at 100 %, by the tests of these rooms alone: what decides who reads, what a tip is, and what is sealed. Measuring slows all else down.
 PURE = tests/triage tests/routing tests/sealing tests/handlers/test_intake.py
 COVERED = --cov=triage --cov=routing --cov=sealing --cov=handlers.intake --cov-report=term:skip-covered --cov-fail-under=100
 
-.PHONY: help demo test check bundle runtime develop audit bench-load bench-sealing bench-exposure bench-second-world bench-scale mutate
+.PHONY: help demo test pure whole browser check bundle runtime develop audit mutate
+.PHONY: bench-load bench-sealing bench-exposure bench-second-world bench-strange-worlds bench-scale
 
 help:
 	@echo "make demo    try the line on this machine"
@@ -19,6 +22,7 @@ help:
 	@echo "make bench-sealing  what sealing costs beyond the bare operations"
 	@echo "make bench-exposure  how many cases corrupt readers betray, simulated; writes docs/exposure.md"
 	@echo "make bench-second-world  who reads, in a world that the draw was not made for: gates, and what leaks"
+	@echo "make bench-strange-worlds  the same in fifteen worlds drawn at random: other ones at each run"
 	@echo "make bench-scale  the draw at 100,000 people, a start from 1,000,000 outcomes"
 	@echo "make mutate  take each of the gravest guards out, and see its test fail"
 	@echo "make bundle  build the browser files again (needs node and npm)"
@@ -26,10 +30,16 @@ help:
 demo: runtime
 	@$(BIN)/tipline demo
 
-test: develop
-	@./.ci/browser
+test: pure whole
+
+pure: develop
 	@$(PYTEST) $(COVERED) $(PURE)
+
+whole: develop browser pure
 	@$(PYTEST) $(addprefix --ignore=,$(PURE))
+
+browser:
+	@./.ci/browser
 
 check: develop
 	@$(BIN)/ruff check .
@@ -49,6 +59,9 @@ bench-exposure: develop
 
 bench-second-world: develop
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.second_world
+
+bench-strange-worlds: develop
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.second_world --strange 15
 
 bench-scale: develop
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.scale

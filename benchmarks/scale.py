@@ -1,4 +1,5 @@
-"""How the draw and learning bear a large line: `choose` and `update` at 100, 1,000 and 100,000 people, and a start from 1,000,000 outcomes.
+"""How the draw and learning bear a large line: `choose` and `update` at 100, 1,000 and 100,000 people, the memory that the largest takes,
+and a start from 1,000,000 outcomes.
 
 Each `choose` is timed in turns with a bare numpy pass over as many people: the comparisons, the exponential, the water level and the sum
 that any draw must make. ratio = ours / bare. Milliseconds are this machine's, of the processor, so that neighbours count little.
@@ -13,6 +14,7 @@ import json
 import random
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,20 +27,26 @@ from rich.console import Console
 from benchmarks.line import machine
 from benchmarks.second_world.land import START, Land, Plan, Settlers, make_land
 from benchmarks.second_world.tips import Tips
-from benchmarks.starting import FIRST_DAY, start_from
+from benchmarks.starting import FIRST_DAY, peak_mb, start_from
 from routing.draw import choose
+from routing.index import Index
 from routing.learning import Beliefs, Event, Opened, Verdict, nothing_known, update
-from routing.people import Roster, TipFacts
+from routing.people import Earlier, Roster, TipFacts
 from routing.policy import DEFAULT
 from routing.records import reader
 
 SIZES = (100, 1_000, 100_000)
 TARGETS_MS = {1_000: 5.0, 100_000: 50.0}
 TARGET_US = 50.0
+TARGET_CHANGED_MS = 5.0
+LINKED = 20
+"""Draws for a later tip of a matter."""
 MOST_NAMED = 100
 """People in one tip: a text has no room for more."""
 READERS = 20_000
-"""People who have read a case that ended, each of one area."""
+"""People who have read a case that ended."""
+READ_IN = 4
+"""Areas whose cases each of them has read."""
 
 Floats = NDArray[np.float64]
 
@@ -77,18 +85,18 @@ def line_of(people: int, tips: int) -> Line:
     return Line(land, Roster(tuple(soul.person for soul in souls), land.atlas), tuple(facts[:tips]))
 
 
-def outcomes(line: Line, count: int, seed: int = 1) -> Iterator[Event]:
+def outcomes(line: Line, count: int, seed: int = 1, readers: int = READERS) -> Iterator[Event]:
     """As they come in a line: two readers, at times three; half verified; every seventh somebody's tip-off."""
     dice, ring = random.Random(seed), line.land.ring
     held: dict[str, list[Opened]] = {area: [] for area in ring}
-    for at, person in enumerate(line.roster.people[:READERS]):
-        area = ring[at % len(ring)]
-        held[area].append(reader(person, area, line.land.atlas, DEFAULT.learning))
+    for at, person in enumerate(line.roster.people[:readers]):
+        for area in {ring[(at + step) % len(ring)] for step in range(READ_IN)}:
+            held[area].append(reader(person, area, line.land.atlas, DEFAULT.learning))
     for n in range(count):
         area = dice.choice(ring)
-        readers = tuple(dice.sample(held[area], min(len(held[area]), 2 + (dice.random() < 0.2))))
+        some = tuple(dice.sample(held[area], min(len(held[area]), 2 + (dice.random() < 0.2))))
         verdict = Verdict.COMPROMISED if dice.random() < 0.15 else Verdict.CLEAN
-        yield Event(area, readers, verdict, f"{dice.randrange(400):032x}", dice.random() < 0.5, FIRST_DAY + n * 3_000 // count)
+        yield Event(area, some, verdict, f"{dice.randrange(400):032x}", dice.random() < 0.5, FIRST_DAY + n * 3_000 // count)
 
 
 class Bare:
@@ -129,10 +137,12 @@ def of_choose(line: Line) -> dict[str, Any]:
         ours.append(took(partial(choose, line.roster, tip, beliefs, hashlib.sha256(n.to_bytes(4)).digest(), START)))
         least.append(took(partial(bare.draw, n % 64)))
     changed, after = of_change(line, beliefs)
+    earlier = Earlier((), (), {})
+    linked = [took(partial(choose, line.roster, tip, beliefs, bytes(32), START, earlier=earlier)) for tip in line.tips[:LINKED]]
     return {
         "people": people, "choose_ms": times_of(ours, 1e3), "bare_ms": times_of(least, 1e3),
         "ratio": round(float(np.median(np.array(ours) / np.array(least))), 2), "first_ms": round(1e3 * first, 1),
-        "changed_ms": changed, "after_change_ms": after,
+        "changed_ms": changed, "after_change_ms": after, "linked_ms": times_of(linked, 1e3),
     }  # fmt: skip
 
 
@@ -148,26 +158,54 @@ def of_change(line: Line, beliefs: Beliefs) -> tuple[dict[str, float], dict[str,
     return times_of(changes, 1e3), times_of(draws, 1e3)
 
 
-def of_update(line: Line, count: int) -> dict[str, Any]:
-    beliefs, each = nothing_known(), []
-    for event in outcomes(line, count):
-        start = time.thread_time()
+def of_memory(line: Line, count: int) -> dict[str, Any]:
+    """MB of a line where everybody has read cases that ended: of its index, and of beliefs as a draw reads them."""
+    events = list(outcomes(line, count, readers=len(line.roster.people)))
+    tracemalloc.start()
+    index = Index(line.roster.people, line.land.atlas)
+    indexed, _ = tracemalloc.get_traced_memory()
+    beliefs = nothing_known()
+    for event in events:
         beliefs = update(beliefs, event)
-        each.append(time.thread_time() - start)
-    return {"people": len(line.roster.people), "update_us": times_of(each, 1e6)}
+    known = len(beliefs.columns.rows)
+    both, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {
+        "people": len(index.ids), "known": known, "outcomes": count,
+        "index_mb": round(indexed / 2**20, 1), "beliefs_mb": round((both - indexed) / 2**20, 1),
+    }  # fmt: skip
+
+
+def of_update(line: Line, count: int) -> dict[str, Any]:
+    """Each outcome's least of three replays: a neighbour slows one of them, what an outcome costs all three."""
+    events, replays = list(outcomes(line, count)), []
+    gc.freeze()
+    for _ in range(3):
+        beliefs, each = nothing_known(), []
+        for event in events:
+            start = time.thread_time()
+            beliefs = update(beliefs, event)
+            each.append(time.thread_time() - start)
+        replays.append(each)
+    return {"people": len(line.roster.people), "update_us": times_of([min(three) for three in zip(*replays, strict=True)], 1e6)}
 
 
 def missed(chosen: Sequence[Mapping[str, Any]], updated: Sequence[Mapping[str, Any]]) -> list[str]:
     """The targets of ROUTING.md that this run did not reach."""
     slow = [
+        f"changed at {found['people']:,}: p50 {found['changed_ms']['p50']} ms, to be {TARGET_CHANGED_MS}"
+        for found in chosen
+        if found["changed_ms"]["p50"] > TARGET_CHANGED_MS
+    ]
+    slow += [
         f"choose at {found['people']:,}: p99 {found['choose_ms']['p99']} ms, to be {TARGETS_MS[found['people']]}"
         for found in chosen
         if found["choose_ms"]["p99"] > TARGETS_MS.get(found["people"], float("inf"))
     ]
     return slow + [
-        f"update at {found['people']:,}: p50 {found['update_us']['p50']} µs, to be {TARGET_US}"
+        f"update at {found['people']:,}: p99 {found['update_us']['p99']} µs, to be {TARGET_US}"
         for found in updated
-        if found["update_us"]["p50"] > TARGET_US
+        if found["update_us"]["p99"] > TARGET_US
     ]
 
 
@@ -177,7 +215,6 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--outcomes", type=int, default=1_000_000)
     asked = parser.parse_args()
-    gc.freeze()
     console = Console(width=150)
 
     def shown(found: dict[str, Any]) -> dict[str, Any]:
@@ -185,13 +222,18 @@ def main() -> None:
         return found
 
     lines = [line_of(people, asked.draws) for people in asked.people]
+    gc.collect()
+    gc.freeze()  # the roster is there for good: a look through it is no part of a draw
     chosen = [shown(of_choose(line)) for line in lines]
     updated = [shown(of_update(line, 20_000)) for line in lines]
+    held = shown({**of_memory(lines[-1], 200_000), "peak_mb": round(peak_mb())})
     started = shown(start_from(outcomes(lines[-1], asked.outcomes), asked.outcomes))
     late = missed(chosen, updated)
     print(
         "RESULT "
-        + json.dumps({"bench": "scale", "machine": machine(), "choose": chosen, "update": updated, "start": started, "missed": late})
+        + json.dumps(
+            {"bench": "scale", "machine": machine(), "choose": chosen, "update": updated, "memory": held, "start": started, "missed": late}
+        )
     )
     if late:
         sys.exit("; ".join(late))

@@ -73,13 +73,13 @@ async def _write(keys: WorkerKeys, url: str, events: Iterator[Event]) -> float:
 
 async def _start(keys: WorkerKeys, url: str) -> tuple[dict[str, float], Sequence[LessonRow]]:
     """The start itself, as the worker makes it; then the rows, for a look at the parts."""
-    before = _peak_mb()
+    before = peak_mb()
     database = open_database(url)
     store = SqlStore(database)
     memory = Memory(keys, SetClock(), _refuse)
     wall, cpu = time.perf_counter(), time.process_time()
     await memory.learn(store)
-    found = {"start_s": time.perf_counter() - wall, "start_cpu_s": time.process_time() - cpu, "peak_mb": _peak_mb(), "before_mb": before}
+    found = {"start_s": time.perf_counter() - wall, "start_cpu_s": time.process_time() - cpu, "peak_mb": peak_mb(), "before_mb": before}
     rows: list[LessonRow] = []
     async with store.begin() as tx:
         while page := await tx.lessons(rows[-1].id if rows else "", _PAGE):
@@ -110,7 +110,7 @@ def _parts(keys: WorkerKeys, rows: Sequence[LessonRow]) -> dict[str, float]:
     return {"of_rows": len(rows[:PARTS]), **spent, "sealed_mb": sum(len(row.sealed) for row in rows) / 2**20}
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Of this process alone: what getrusage says on Linux counts the parent that it was forked from."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []

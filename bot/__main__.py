@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot import duty, keys, looking, operating, routing, run, trustee, vetter_lists, vetting, wiring
+from bot import auditor, duty, keys, looking, operating, routing, run, trustee, vetter_lists, vetting, wiring
 from bot.analyse import BadLine, analyse
 from bot.atlas import AtlasFileError, load_atlas
 from bot.connect import ConnectError
@@ -50,6 +50,7 @@ app.add_typer(duty.app, name="duty")
 app.add_typer(keys.app, name="keys")
 trustee.app.command()(keys.share)
 app.add_typer(trustee.app, name="trustee")
+app.add_typer(auditor.app, name="auditor")
 app.add_typer(routing.app, name="routing")
 app.add_typer(looking.app)
 

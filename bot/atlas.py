@@ -18,7 +18,7 @@ from routing.people import Agency, Atlas, House, Region, RegionKind
 E = TypeVar("E", bound=StrEnum)
 
 _TABLES = {"regions", "agencies"}
-_PRACTICE_TABLES = {"practice", "officials", "people"}
+_PRACTICE_TABLES = {"practice", "officials", "people", "officers"}
 
 
 class AtlasFileError(ValueError):

@@ -27,6 +27,7 @@ from sealing.rows import HOUR_MS, CaseRow, CaseState
 from sealing.signing import public_of
 
 PAGE = 2_000
+NO_READERS = frozenset({Role.TRUSTEE, Role.AUDITOR})
 BECAME = {
     EntryKind.OFFER: "offered",
     EntryKind.OPEN: "opened",
@@ -288,7 +289,7 @@ def _chances(gate: GateFile, everybody: Mapping[str, Known]) -> tuple[Chance, ..
 
 
 def _barred(gate: GateFile, everybody: Collection[Known]) -> tuple[str, ...]:
-    return tuple(sorted(one.person for one in everybody if one.role is not Role.TRUSTEE and one.person not in gate.chances))
+    return tuple(sorted(one.person for one in everybody if one.role not in NO_READERS and one.person not in gate.chances))
 
 
 def drawn_again(gate: GateFile, role: Role, coins: bytes) -> tuple[str, ...] | None:

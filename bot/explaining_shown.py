@@ -48,8 +48,8 @@ FOLLOWS = {
     Follows.UNKNOWN: "cannot be told: sealed by a version that kept too little of the draw",
 }
 NOT_SHOWN = (
-    "The reasons are not shown: they would tell whom the source names. They are sealed with the case under two locks, its own key and the "
-    "line's, so that neither its readers nor this machine open them alone. Enough trustees' shares make up the case's key."
+    "The reasons are not shown: they would tell whom the source names. They are sealed to a key of their own, which neither the readers "
+    "nor this machine have. Two auditors of two agencies together are told them, by enough trustees' shares: tipline auditor ask"
 )
 CHANCES = (
     "Who is in the order was drawn again from the chances below. How those came about, and who of those drawn comes first, is not kept: it "

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.atlas import load_atlas
-from bot.enrol import Public, enrol, new_key
+from bot.enrol import enrol, new_key
 from bot.files import pinned_vetters
 from bot.keyrings import SECRETS
 from bot.practice_roster import practice_cards, practice_people
@@ -22,7 +22,7 @@ from bot.run import claim_home
 from bot.settings import Settings
 from bot.wiring import PracticeToken
 from routing.cards import card_bytes, parse_card
-from routing.people import Atlas, Card
+from routing.people import Atlas, Card, Role
 from sealing import signing
 from sealing.card import SignedCard
 from sealing.keyring import load_worker
@@ -47,8 +47,15 @@ class PracticeLine:
 
     def key_of(self, person: str) -> PersonKey:
         """The private halves of one practice investigator."""
-        people = json.loads(self.token.people_file.read_text(encoding="utf-8"))["people"]
-        return unlock(next(p["file"] for p in people if p["person"] == person), KNOWN_WORD)
+        return unlock(next(p["file"] for p in self._listed("people") if p["person"] == person), KNOWN_WORD)
+
+    def officers(self, role: Role) -> list[PersonKey]:
+        """Those of the practice trustees, or auditors; none of a line that an earlier version made."""
+        return [unlock(p["file"], KNOWN_WORD) for p in self._listed("officers") if p["role"] == role.value]
+
+    def _listed(self, which: str) -> list[dict[str, str]]:
+        listed: list[dict[str, str]] = json.loads(self.token.people_file.read_text(encoding="utf-8")).get(which, [])
+        return listed
 
 
 def people_folder(home: Path) -> Path:
@@ -81,19 +88,21 @@ def _make(settings: Settings, folder: Path, people_file: Path, vetters_file: Pat
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
     now = datetime.now(UTC)
-    named = practice_people(world)
+    named = [*practice_people(world), *practice_people(world, "officers")]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         made = list(pool.map(lambda person: new_key(person, KNOWN_WORD), named))
     keys = {public.person: (public.age, public.verify) for _, public in made}
-    cards = practice_cards(world, now.date(), keys)
+    cards, officers = (practice_cards(world, now.date(), keys, listed) for listed in ("people", "officers"))
     vetters = [signing.generate() for _ in range(2)]
     _write(
         vetters_file,
         {"vetters": [{"name": f"Practice vetter {n}", "agency": f"practice house {n}", "verify": v} for n, (_, v) in enumerate(vetters)]},
     )
-    asyncio.run(_enrol(settings, vetters_file, atlas, [_signed(card, vetters) for card in cards], now))
+    asyncio.run(_enrol(settings, vetters_file, atlas, [_signed(card, vetters) for card in (*cards, *officers)], now))
     _write(folder / "cards.json", [card_bytes(card).decode() for card in cards])
-    _write(people_file, {"people": [_shown(card, key, public, atlas) for card, (key, public) in zip(cards, made, strict=True)]})
+    files = {public.person: key for key, public in made}
+    shown = {name: [_shown(card, files, atlas) for card in some] for name, some in (("people", cards), ("officers", officers))}
+    _write(people_file, shown)
 
 
 def _signed(card: Card, vetters: list[tuple[str, str]]) -> SignedCard:
@@ -114,10 +123,11 @@ async def _enrol(settings: Settings, vetters_file: Path, atlas: Atlas, signed: l
             await enrol(card, store, keys, vetters, atlas, now, practice=True)
 
 
-def _shown(card: Card, key: str, public: Public, atlas: Atlas) -> dict[str, str]:
+def _shown(card: Card, files: Mapping[str, str], atlas: Atlas) -> dict[str, str]:
     agency = atlas.agencies[card.agency]
     name = (agency.names or (agency.id,))[0]
-    return {"person": public.person, "name": card.name, "agency": name, "role": card.role.value, "file": key, "passphrase": KNOWN_WORD}
+    file = files[card.person]
+    return {"person": card.person, "name": card.name, "agency": name, "role": card.role.value, "file": file, "passphrase": KNOWN_WORD}
 
 
 def _write(file: Path, value: object) -> None:

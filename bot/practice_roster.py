@@ -1,4 +1,7 @@
-"""The practice roster: key cards of invented people (bot/data/practice.toml), with dates counted back from today. Marked practice."""
+"""The practice roster: key cards of invented people (bot/data/practice.toml), with dates counted back from today. Marked practice.
+
+`listed`: "people", who read or lead; or "officers", trustees and auditors.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ World = Mapping[str, Any]
 """The parsed practice file. It is ours: a wrong entry is a KeyError, and a test reads it whole."""
 
 
-def practice_people(world: World) -> dict[str, str]:
+def practice_people(world: World, listed: str = "people") -> dict[str, str]:
     """Id -> name of every practice person, in the file's order."""
-    return {person["id"]: person["name"] for person in world["people"]}
+    return {person["id"]: person["name"] for person in world[listed]}
 
 
-def practice_cards(world: World, today: date, keys: Mapping[str, tuple[str, str]]) -> tuple[Card, ...]:
+def practice_cards(world: World, today: date, keys: Mapping[str, tuple[str, str]], listed: str = "people") -> tuple[Card, ...]:
     """Cards in the file's order. `keys`: person id -> (age recipient, verify key)."""
-    return tuple(_card(person, today, *keys[person["id"]]) for person in world["people"])
+    return tuple(_card(person, today, *keys[person["id"]]) for person in world[listed])
 
 
 def _card(person: World, today: date, age_recipient: str, verify_key: str) -> Card:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from sealing import age, plaintexts, shares, signing
+from sealing import age, disclosing, plaintexts, shares, signing
 from sealing.case import sha256
 from sealing.custody import ACTOR_USE, Entry, EntryKind
 from sealing.keyring import announcement
@@ -46,7 +46,8 @@ class OfferedCase:
 
 @dataclass(frozen=True, slots=True)
 class AskedShare:
-    """One of a trustee's shares, of a case that nobody is left to read. `sealed`: as the desk lists it."""
+    """One of a trustee's shares, of a case that nobody is left to read, or that auditors ask about (epoch CODES). `sealed`: as the desk
+    lists it."""
 
     case: str
     epoch: int
@@ -161,6 +162,19 @@ class Reader:
     async def give(self, made: shares.Resealed) -> None:
         """Raises DeskRefused."""
         await self._say(EntryKind.RESEAL, made.case, shares.reseal(made), Purpose.GATE)
+
+    async def audit(self, case_id: str) -> Mapping[str, object]:
+        """An auditor's request for the codes of a case, and what is told of it by now. Raises DeskRefused."""
+        return await self._say(EntryKind.AUDIT, case_id, secrets.token_bytes(32))  # no two requests are the same entry
+
+    async def allow(self, share: AskedShare) -> tuple[bytes, str]:
+        """(a trustee's share of the codes' key without its outer lock, the auditors' cards and requests). Raises DeskRefused."""
+        handed = await self._say(EntryKind.ALLOW, share.case, share.sealed)
+        return base64.b64decode(str(handed["key_file"])), str(handed["auditors"])
+
+    async def disclose(self, made: disclosing.Disclosed) -> None:
+        """Raises DeskRefused."""
+        await self._say(EntryKind.DISCLOSE, made.case, disclosing.disclose(made), Purpose.GATE)
 
     async def _say(self, kind: EntryKind, case_id: str, said: bytes, to: Purpose | None = None) -> Mapping[str, object]:
         """A signed act. `said`: what its entry names; with `to`, a plaintext that is sealed to that key and goes along."""

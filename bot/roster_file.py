@@ -203,7 +203,7 @@ class _Fields:
         told = self._entry.fields.get("role", Role.HANDLER.value)
         if isinstance(told, str) and told in {role.value for role in Role}:
             return Role(told)
-        self._wrong("role must be handler, lead or trustee")
+        self._wrong("role must be handler, lead, trustee or auditor")
         return Role.HANDLER
 
     def _agency(self, field: str) -> str:

@@ -7,21 +7,25 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
+from bot import auditor, trustee
+from bot.audit_shown import table_of
+from bot.files import load_vetters
 from bot.keyrings import SECRETS
 from bot.practice_line import PracticeLine
 from bot.reader import OfferedCase, Reader
 from handlers.designation import designation
 from routing.gate import GateFile, parse_gate
-from routing.people import Code, RegionKind
-from sealing import age, plaintexts
+from routing.people import RegionKind, Role
+from sealing import age
 from sealing.keyring import WorkerKeys, load_worker
-from sealing.rows import CaseRow, Envelope, GrantRow, GrantState, Part
+from sealing.passphrase import PersonKey
+from sealing.rows import CaseRow, Envelope, GrantRow, GrantState
 from storage.engine import open_database
 from storage.store import SqlStore
 
@@ -30,18 +34,6 @@ TIP = "Vi a una mujer encerrada en una casa cerca del puerto de {town}. El jefe 
 ANSWER = "Thank you. We have read it. We work on it now. Please do not go there."
 PATIENCE_S = 75.0
 WATCH_S = 1.0
-
-WHY = {
-    Code.E1: "not active, or vetted after the tip",
-    Code.E2: "named in the tip",
-    Code.E3: "in the implicated office or its chain of command",
-    Code.E4: "that kind of official, with a say there",
-    Code.E5: "lives, works or worked there",
-    Code.E6: "family there or in that office",
-    Code.E7: "perhaps a child, not cleared for children",
-    Code.E8: "vetting too old, or by fewer than two",
-    Code.E9: "declared a conflict with somebody named",
-}
 
 T = TypeVar("T")
 
@@ -76,10 +68,10 @@ async def tell(line: PracticeLine, client: httpx.AsyncClient, console: Console) 
         sealed = await _until("an offered case", lambda: _offered(store, seen))
         _tell_sealed(line, keys, sealed, time.monotonic() - sent, console)
         reader, offered = await _login(line, client, sealed)
-        identity = await reader.open(offered)
+        await reader.open(offered)
         parts = await reader.read(offered.case)
         _tell_reading(line, reader, parts, console)
-        _tell_exclusions(line, keys, sealed, identity, console)
+        await _tell_exclusions(line, client, sealed.case.id, console)
         after = await _last(line, client)
         await reader.answer(offered, parts, ANSWER)
         back = await _until("the reader's answer", lambda: _reply(line, client, after))
@@ -132,17 +124,31 @@ def _tell_reading(line: PracticeLine, reader: Reader, parts: Sequence[Mapping[st
     console.print(f"   {message['text']}\n   ({said})")
 
 
-def _tell_exclusions(line: PracticeLine, keys: WorkerKeys, sealed: Sealed, identity: str, console: Console) -> None:
-    note = next(e for e in sealed.envelopes if e.part is Part.NOTE)
-    codes = plaintexts.read_codes(age.unseal(keys.peel(note.sealed), identity))
-    kept_out: dict[str, list[str]] = {}
-    for person, found in codes.items():
-        if found and person in line.cards:
-            kept_out.setdefault("; ".join(WHY[Code(code)] for code in found), []).append(line.cards[person].name)
-    table = Table("why not", "who", show_lines=True, title="5. Who was kept from it (shown in practice alone)", title_justify="left")
-    for why, names in sorted(kept_out.items(), key=lambda item: -len(item[1])):
-        table.add_row(why, f"[bold]{len(names)}[/]: {', '.join(sorted(names))}")
-    console.print(table)
+async def _tell_exclusions(line: PracticeLine, client: httpx.AsyncClient, case_id: str, console: Console) -> None:
+    """What neither the reader nor the server reads, nor one auditor: here all of them play their parts at once."""
+    auditors, trustees = line.officers(Role.AUDITOR), line.officers(Role.TRUSTEE)[: line.settings.trustees_needed]
+    if not auditors or line.settings.vetters is None:
+        console.print("[bold]5. Who was kept from it[/] is not shown: an earlier version made this practice line.")
+        return
+    vetters = load_vetters(line.settings.vetters, practice=True)
+    ana, bo = [await _entered(line, client, key) for key in auditors]
+    for one in (ana, bo):
+        await auditor.ask(one, case_id)
+
+    async def gives(key: PersonKey) -> None:
+        await trustee.disclose(await _entered(line, client, key), case_id, vetters, datetime.now(UTC), lambda _: True)
+
+    await asyncio.gather(*map(gives, trustees))
+    codes = await auditor.read(bo, case_id, await auditor.hand(ana, case_id))
+    console.print(f"[bold]5. Two auditors of two agencies ask why[/], and {len(trustees)} trustees let them. Nobody of them reads the tip.")
+    read = {person: found for person, found in codes.items() if person in line.cards}
+    console.print(table_of(read, lambda person: line.cards[person].name, "Who was kept from it (names are shown in practice alone)"))
+
+
+async def _entered(line: PracticeLine, client: httpx.AsyncClient, key: PersonKey) -> Reader:
+    reader = Reader(client, key, f"http://127.0.0.1:{line.settings.port}")
+    await reader.login()
+    return reader
 
 
 def _try_everything(keys: WorkerKeys, sealed: Sealed) -> tuple[int, int]:
@@ -181,8 +187,7 @@ async def _login(line: PracticeLine, client: httpx.AsyncClient, sealed: Sealed) 
     person = next(grant.person_id for grant in sealed.grants if grant.state is GrantState.OFFERED)
     if person is None:
         raise StoryError("an offered grant names nobody")
-    reader = Reader(client, line.key_of(person), f"http://127.0.0.1:{line.settings.port}")
-    await reader.login()
+    reader = await _entered(line, client, line.key_of(person))
     return reader, next(case for case in await reader.cases() if case.case == sealed.case.id)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from handlers.acts import Acts, Judge
 from handlers.answering import Answering
+from handlers.audits import Audits
 from handlers.closing import PURGE_DAYS, Closing, unless_closing
 from handlers.conversation import Plan
 from handlers.crowds import Crowds
@@ -127,6 +128,8 @@ def workshop(p: Parts) -> Workshop:
     judges |= {"duty": Duties(p.keys, p.clock).declare, "told": telling.told, "agencies": telling.agencies}
     trustees = Trustees(p.keys, p.clock, p.entropy, p.vetters, p.atlas, gate, p.slot, p.trustees)
     judges |= {"approve": trustees.approve, "reseal": trustees.give}
+    audits = Audits(p.keys, p.clock, p.vetters, p.atlas, gate, p.alarm, p.trustees)
+    judges |= {"audit": audits.audit, "allow": audits.allow, "disclose": audits.disclose}
     rescue = Rescue(p.store, p.keys, p.clock, p.vetters, gate, succession, p.slot, p.alarm, p.trustees, memory, rosters)
     watching = Watching(p.store, p.keys, p.clock, p.vetters, gate, patience, succession, letters, p.alarm)
     acts = Acts(p.store, p.keys, p.clock, p.vetters, gate, patience, answering, judges, p.acted)
@@ -138,7 +141,7 @@ def workshop(p: Parts) -> Workshop:
         TaskKind.ACT: acts.carry_out,
         TaskKind.SEND: Sends(p.store, p.keys, p.clock, p.senders, erasures).send,
         TaskKind.ERASE: erasures.erase,
-        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes, (openings.kept, telling.kept)).purge,
+        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes, (openings.kept, telling.kept, audits.kept)).purge,
         TaskKind.NOTICE: notices.send,
         TaskKind.RESCUE: rescue.look,
         TaskKind.LAPSE: watching.lapse,

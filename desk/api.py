@@ -22,10 +22,12 @@ from sealing.rows import ActRow, GrantState, Part, Purpose
 LARGEST_BODY = 256 * 1024
 ID = re.compile(r"[0-9a-f]{32}")
 OF_A_CASE = frozenset({"open", "answer", "give_up", "tie", "close", "concur", "disagree", "told"})
-OF_A_TRUSTEE = frozenset({"approve", "reseal"})
+OF_A_TRUSTEE = frozenset({"approve", "reseal", "allow", "disclose"})
+OF_AN_AUDITOR = frozenset({"audit"})
+"""Of any case: who is one, his card says, which this process cannot read."""
 OF_HIMSELF = frozenset({"duty", "push", "pressured", "me", "agencies"})
 """Acts of no case: `case` is empty."""
-KINDS = OF_A_CASE | OF_A_TRUSTEE | OF_HIMSELF
+KINDS = OF_A_CASE | OF_A_TRUSTEE | OF_AN_AUDITOR | OF_HIMSELF
 SHOWN = (Part.MESSAGE, Part.CONTACT)
 SEALED_TO = (Purpose.GATE, Purpose.DELIVERY)
 """What a person's acts and answers are sealed to."""
@@ -145,6 +147,8 @@ class Desk:
         """Whether this person may say anything of this case; the worker judges what."""
         if kind in OF_HIMSELF:
             return case_id == ""
+        if kind in OF_AN_AUDITOR:
+            return case_id != ""
         if kind in OF_A_TRUSTEE:
             return any(share.case_id == case_id for share in await self.store.shares_asked(person))
         return any(row.grant.case_id == case_id for row in await self.store.grants_of(person))

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handlers.hearing import Heard, Message, held, phone_of, read
-from handlers.memory import Path, Safety, State, StateError
 from handlers.phrases import ASKS, SLOTS, Phrase
 from handlers.questions import closing, following, greeting
+from handlers.state import Path, Safety, State, StateError
 from sealing.rows import HOUR_MS
 from triage.tip import Asked, Control, Urgency
 

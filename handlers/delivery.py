@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from handlers.erasing import OURS_AFTER_MS, Erasures
 from handlers.forgetting import reachable
 from handlers.helped import expect_reply
-from handlers.memory import Safety
 from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Tx, Unsent, Wait
+from handlers.state import Safety
 from handlers.thread import read_thread
 from sealing import plaintexts
 from sealing.keyring import WorkerKeys

@@ -5,9 +5,9 @@ The one deletion before the purge (DATA.md): each contact envelope that goes is 
 
 from __future__ import annotations
 
-from handlers.memory import Safety, State
 from handlers.parts import worker_leaf
 from handlers.ports import Tx
+from handlers.state import Safety, State
 from handlers.thread import Thread, silent_mark
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handlers.memory import Path, Safety
 from handlers.replies import digit, nine, not_now, phone_answer, phone_told, readable, silence, wordless, yes_or_no
+from handlers.state import Path, Safety
 from triage.sensitive import Sensitive
 from triage.tip import Asked, Assessment, Child, Control, EntityType, Of, Relation, Urgency
 

@@ -47,7 +47,7 @@ def _handlers(roster: Roster) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class HoldRecord:
     """`hold`: why the case is held now. `told`: code of a hold -> the hour of the last letter about it. `nonces`: code of a hold -> what a
     release of it names (`sealing.statements`)."""
 
@@ -79,7 +79,7 @@ class Holds:
         told, nonces = ({}, {}) if before is None else (dict(before.told), dict(before.nonces))
         if hold in COVERED and hold.value not in nonces:
             nonces[hold.value] = self.letters.entropy.draw(NONCE_BYTES)
-        now = Record(hold, told, nonces)
+        now = HoldRecord(hold, told, nonces)
         if hold.value not in told or (urgent and hour - told[hold.value] >= AGAIN_HOURS):
             code = now.code(case_id)
             text = shown if code is None else Sensitive(f"{shown.reveal()}\nRelease code: {code}")
@@ -93,7 +93,7 @@ class Holds:
         await tx.drop_outcome(_id(self.keys, case_id))
 
 
-async def held(tx: Tx, keys: WorkerKeys, case_id: str) -> Record | None:
+async def held(tx: Tx, keys: WorkerKeys, case_id: str) -> HoldRecord | None:
     """What was told of this case. None = nothing, or a record that this worker did not write: then the vetters are told once more."""
     row = await tx.outcome(_id(keys, case_id))
     if row is None:
@@ -103,16 +103,16 @@ async def held(tx: Tx, keys: WorkerKeys, case_id: str) -> Record | None:
     except OpenError:
         return None
     told, nonces = fields["told"], fields["nonces"]
-    return Record(
+    return HoldRecord(
         Hold(str(fields["hold"])),
         {str(code): int(hour) for code, hour in told.items()} if isinstance(told, dict) else {},
         {str(code): bytes.fromhex(nonce) for code, nonce in nonces.items()} if isinstance(nonces, dict) else {},
     )
 
 
-def _body(record: Record) -> bytes:
-    nonces = {code: nonce.hex() for code, nonce in record.nonces.items()}
-    return padded_json({"v": 1, "kind": KIND, "hold": record.hold.value, "told": dict(record.told), "nonces": nonces})
+def _body(one: HoldRecord) -> bytes:
+    nonces = {code: nonce.hex() for code, nonce in one.nonces.items()}
+    return padded_json({"v": 1, "kind": KIND, "hold": one.hold.value, "told": dict(one.told), "nonces": nonces})
 
 
 def _id(keys: WorkerKeys, case_id: str) -> str:

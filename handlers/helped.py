@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from handlers.memory import Safety
 from handlers.phrases import Phrase
 from handlers.ports import Clock, Phrases, Tx
 from handlers.replies import digit, yes_or_no
 from handlers.requests import Refusal
+from handlers.state import Safety
 from handlers.succession import Slot
 from handlers.thread import Thread, asked_mark, read_thread
 from sealing import plaintexts

@@ -20,9 +20,10 @@ from routing.policy import DEFAULT, Learning
 from routing.records import NAME, Record, RecordError, read_own, record_bytes
 from sealing.age import OpenError, padme
 from sealing.keyring import WorkerKeys
-from sealing.learned_rows import LessonRow
+from sealing.learned_rows import LessonRow, bound_to
 from sealing.rows import DAY_MS
 
+KIND = "lesson"
 MOST_SINGLE = 1_000
 """Rows of one outcome each, before they are put together."""
 SETTLED_DAYS = 2
@@ -35,20 +36,15 @@ TOGETHER, BROKEN = -1, -2
 
 def seal_record(keys: WorkerKeys, row_id: str, record: Record) -> LessonRow:
     data = record_bytes(record)
-    return LessonRow(row_id, keys.seal_gate(_bound_to(row_id), data.ljust(padme(len(data)), b" ")))
+    return LessonRow(row_id, keys.seal_gate(bound_to(KIND, row_id), data.ljust(padme(len(data)), b" ")))
 
 
 def open_record(keys: WorkerKeys, row: LessonRow) -> Record:
     """Raises OpenError when it does not open, or this worker did not write it for this row."""
     try:
-        return read_own(keys.open_gate(_bound_to(row.id), row.sealed).rstrip(b" "))
+        return read_own(keys.open_gate(bound_to(KIND, row.id), row.sealed).rstrip(b" "))
     except RecordError:
         raise OpenError("not a record of outcomes") from None
-
-
-def _bound_to(row_id: str) -> str:
-    """What stands in a gate file's MAC is a case id: never this."""
-    return f"lesson {row_id}"
 
 
 Found = tuple[str, Record]

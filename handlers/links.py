@@ -23,10 +23,12 @@ from routing.people import Assignment, Earlier, Flag
 from routing.policy import DEFAULT
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
-from sealing.learned_rows import LINKED_DAYS, LinkRow
+from sealing.learned_rows import LINKED_DAYS, LinkRow, bound_to
 from sealing.rows import DAY_MS
 from triage.identifiers import TOO_MANY
 from triage.tip import Form
+
+KIND = "link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Links:
         people = (*order.order, *order.leads)
         chances = {person: float(order.chances[person]) for person in people}
         fields = {"day": day, "order": list(order.order), "leads": list(order.leads), "chances": chances}
-        return self.keys.seal_gate(_bound_to(tag), padded_json({"v": 1, "kind": "link", **fields}))
+        return self.keys.seal_gate(bound_to(KIND, tag), padded_json({"v": 1, "kind": KIND, **fields}))
 
     def _opened(self, row: LinkRow) -> Earlier | None:
         """None = its time is over; or this worker did not write it for this tag and day: then it is as if it were not there, since whoever
@@ -102,7 +104,7 @@ class Links:
         if row.day < self.clock.now_ms() // DAY_MS - LINKED_DAYS:
             return None
         try:
-            fields = read_json(self.keys.open_gate(_bound_to(row.tag), row.sealed), "link")
+            fields = read_json(self.keys.open_gate(bound_to(KIND, row.tag), row.sealed), KIND)
         except OpenError:
             fields = {}
         order, leads, chances = (fields.get(name) for name in ("order", "leads", "chances"))
@@ -112,11 +114,6 @@ class Links:
         if len(order) < DEFAULT.readers:
             return None  # of a version that bound less
         return Earlier(tuple(order), tuple(leads), chances)
-
-
-def _bound_to(tag: str) -> str:
-    """What stands in a gate file's MAC is a case id: never this."""
-    return f"link {tag}"
 
 
 def _of_many(read: Sequence[Read]) -> bool:

@@ -14,7 +14,7 @@ from handlers.requests import Done, Refusal, Request, Result, read_request
 from handlers.roster import Member
 from handlers.succession import CaseBroken, read_gate
 from routing.exclusion import OF_THE_MOMENT, ground_of, judge
-from routing.gate import GateFile, Refused, add_facts, facts_of, may_approve, may_keep, may_read
+from routing.gate import GateFile, Refused, add_facts, facts_of, may_approve, may_audit, may_keep, may_read
 from routing.people import Atlas, Card, Roster
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
@@ -69,6 +69,10 @@ class Gate:
     def lets_hold(self, gate: GateFile, trustee: Member) -> bool:
         """Whether a trustee may have a share of this case's keys, and give it on."""
         return may_approve(gate, trustee.person, self._now(), self.atlas) is None
+
+    def lets_audit(self, gate: GateFile, auditor: Member) -> bool:
+        """Whether an auditor may be told of this case why people could not read it."""
+        return may_audit(gate, auditor.person, self._now(), self.atlas) is None
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)

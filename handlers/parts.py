@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from handlers.designation import designation
-from handlers.memory import Safety
 from handlers.phrases import Phrase
 from handlers.ports import Entropy
 from handlers.reading import Read
 from handlers.roster import Member
+from handlers.state import Safety
 from handlers.subject import Subject
 from handlers.thread import Thread
 from routing.cards import card_bytes
@@ -72,9 +72,10 @@ class Sealer:
         plaintext = plaintexts.contact_inner(self.key.case_id, seq, contact_id, contact)
         return contact_envelope(self.key, seq, self.day, contact_id, self.keys.seal_contact(self.key.case_id, plaintext))
 
-    def codes(self, reasons: Mapping[str, tuple[Code, ...]], seq: int) -> Envelope:
+    def codes(self, reasons: Mapping[str, tuple[Code, ...]], seq: int, recipient: str) -> Envelope:
+        """`recipient`: of the codes' own key, which trustees hold in shares."""
         plain = {person: [code.value for code in codes] for person, codes in sorted(reasons.items())}
-        return codes_envelope(self.key, seq, self.day, self._release, plain)
+        return codes_envelope(CaseKey(self.key.case_id, self.key.epoch, recipient), seq, self.day, self._release, plain)
 
     def stub(self, facts: TipFacts, read: Sequence[Read], atlas: Atlas, country: str) -> Stub:
         """Never a name, a town or a word of the tip."""

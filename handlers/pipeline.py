@@ -38,6 +38,7 @@ from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.points import Point, reached
 from sealing.rows import DAY_MS, HOUR_MS, CaseRow, CaseState, GrantState, Part, SealedCase, Task, TaskKind
+from sealing.shares import CODES
 from triage.sensitive import Sensitive
 
 
@@ -137,7 +138,7 @@ class Pipeline:
         async with self.store.begin() as tx:
             roster, matter = self._roster(waiting, waiting.barred), await self.drawing.links.find(tx, tags)
             drawn = await self.drawing.draw(tx, waiting.case.id, roster, facts, matter)  # (3)
-        key = new_case_key(waiting.case.id, 1)  # (5)
+        key, of_codes = new_case_key(waiting.case.id, 1), new_case_key(waiting.case.id, CODES)  # (5)
         cards = {person: waiting.members[person].card_fingerprint for person in (*drawn.order, *drawn.leads)}
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards, roster)
         gate = without(gate, waiting.barred)
@@ -151,7 +152,7 @@ class Pipeline:
         envelopes = sealer.messages(read, 1, "")
         if waiting.newest is not None:
             envelopes += (sealer.contact(read[-1].message, waiting.newest, len(envelopes) + 1),)
-        envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1),)
+        envelopes += (sealer.codes(drawn.reasons, len(envelopes) + 1, of_codes.recipient),)
         grants = sealer.grants(gate.seats, waiting.members, stub)
         sealed_gate = self.keys.seal_gate(waiting.case.id, gate_bytes(gate))
         entries = sealer.entries(EntryKind.SEAL, [e.sha256 for e in envelopes], self._hour())
@@ -162,7 +163,8 @@ class Pipeline:
         async with self.store.begin() as tx:  # (6)
             if not await tx.seal(sealed, waiting.case.version) or not await self.drawing.keep(tx, matter, drawn, read):  # (1)
                 raise CaseMoved
-            await self.renewal.escrow(tx, key, gate)
+            for kept in (key, of_codes):
+                await self.renewal.escrow(tx, kept, gate)
             await self._settle(tx, waiting, read)
             await self.holds.over(tx, waiting.case.id)
             if Flag.TWO_VETTERS_REVIEW in drawn.flags:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from handlers.memory import Path, State
 from handlers.phrases import ASKS, Phrase
+from handlers.state import Path, State
 from triage.tip import Asked
 
 MOST = 6

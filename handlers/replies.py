@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from handlers.memory import Safety
+from handlers.state import Safety
 from triage.fold import fold
 
 _DROPPED = "PZCM"

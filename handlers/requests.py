@@ -45,10 +45,10 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`key_file` is S reader. `more`: what else the handout says."""
+    """`key_file` is S reader. `more`: what else the handout says. `refusal`: also one that only this kind of act knows."""
 
     result: Result
-    refusal: Refusal | None = None
+    refusal: StrEnum | None = None
     key_file: bytes | None = None
     more: tuple[tuple[str, str], ...] = ()
 

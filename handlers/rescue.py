@@ -21,7 +21,7 @@ from routing.draw import choose, poisoned
 from routing.exclusion import exclusions
 from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes, without
 from routing.learning import Beliefs
-from routing.people import Hold, Role, Roster
+from routing.people import Assignment, Flag, Hold, Role, Roster
 from routing.policy import DEFAULT
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, OUT, CaseRow, CaseState, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
@@ -45,6 +45,11 @@ class Next:
     def lacks(self) -> tuple[int, ...]:
         """Epochs of which he has no key."""
         return tuple(epoch for epoch in range(1, self.gate.epoch + 1) if epoch not in self.grants)
+
+
+def still(had: float) -> float:
+    """How likely the rescue may take somebody who had this chance in the draw, so that his chance in all keeps to the cap (I2)."""
+    return max(0.0, DEFAULT.cap - had) / (1 - had) if had < 1 else 0.0
 
 
 async def who_stands(tx: Tx, keys: WorkerKeys, gate: GateFile, known: Mapping[str, Member]) -> list[Next]:
@@ -108,32 +113,37 @@ class Rescue:
             self.alarm(Trouble.NO_ESCROW)
             return None
         drawn = self._drawn(gate, list(known.values()), await self.memory.current(tx))
-        if isinstance(drawn, Hold):
-            self.alarm(drawn)
+        if drawn.hold is not None:
+            self.alarm(drawn.hold)
             return None
-        member, house = known[drawn], known[drawn].card.agency
-        same = [lead.person for lead in gate.leads() if lead.person in known and known[lead.person].card.agency == house]
-        rescued = without(append_seat(gate, drawn, member.card_fingerprint), same)  # one of each agency: a reader goes before a lead
+        member = known[drawn.order[0]]
+        same = [lead.person for lead in gate.leads() if lead.person in known and known[lead.person].card.agency == member.card.agency]
+        flagged = replace(gate, flags=tuple(sorted({*gate.flags, *(drawn.flags & {Flag.SMALL_POOL})})))
+        rescued = without(append_seat(flagged, member.person.id, member.card_fingerprint), same)  # a reader before a lead of his agency
         if not await tx.update_gate(case.id, self.keys.seal_gate(case.id, gate_bytes(rescued)), case.version):
             raise CaseBroken  # it was locked: nobody else can have changed it
         await self.succession.out(tx, rescued, [*(seat.person for seat in gate.order), *same], GrantState.STRUCK)
         return Next(rescued, rescued.order[-1], member, {})
 
-    def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs) -> str | Hold:
-        """From other agencies than those that had the case, while anybody is there; else from theirs, too. Rather who is not known to leak:
-        what those who had the case are known for still speaks for or against their houses."""
+    def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs) -> Assignment:
+        """From other agencies than those that had the case, while enough people are there; else from theirs, too: whoever is alone in a
+        fourth house would need but to make three others leave. Rather who is not known to leak: what those who had the case are known for
+        still speaks for or against their houses."""
         had = {seat.person for seat in gate.seats}
         others = idle(self.rosters.of([member.person for member in known]), had)
         left = idle(others, gate.excluded)
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
         if poisoned(self._eligible(gate, left), self._eligible(gate, others)):
-            return Hold.POISONED  # whoever names people, first or later, must not leave the draw to the rest of the roster
+            return Assignment(
+                (), 0, {}, {}, frozenset(), Hold.POISONED
+            )  # whoever names people, first or later, must not leave the draw to the rest of the roster
         agencies = {member.card.agency for member in known if member.person.id in had}
         mates = {member.person.id for member in known if member.card.agency in agencies}
-        for some in (idle(left, mates), left):
-            if order := choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE).order:
-                return order[0]
-        return Hold.NOBODY_ELIGIBLE
+        most = {member.person.id: still(gate.chances.get(member.person.id, 0.0)) for member in known}
+        elsewhere, anywhere = (
+            choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE, most=most) for some in (idle(left, mates), left)
+        )
+        return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else anywhere
 
     def _eligible(self, gate: GateFile, some: Roster) -> int:
         """How many readers no fact excludes but who is named."""

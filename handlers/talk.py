@@ -21,11 +21,11 @@ from handlers.floods import fingerprint, own_words
 from handlers.forgetting import cut_off, drop, emptied, let_go
 from handlers.hearing import SILENCE
 from handlers.helped import midnight_after, reply_of
-from handlers.memory import Safety, State
 from handlers.phrases import Phrase
 from handlers.ports import Clock, Phrases, Store, Tx
 from handlers.replies import digit
 from handlers.roster import Member, Vetters, members, spellings
+from handlers.state import Safety, State
 from handlers.subject import subject_of, together
 from handlers.thread import Thread, asked_mark, read_thread
 from handlers.understanding import ENGLISH, UNSURE, Understanding, Understood

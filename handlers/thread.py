@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from handlers.memory import Safety, State, StateError
+from handlers.state import Safety, State, StateError
 from handlers.subject import Subject
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys

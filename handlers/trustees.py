@@ -25,7 +25,7 @@ from sealing.case import CaseKey, ReaderKey, locked_grant, sha256
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
 from sealing.rows import DAY_MS, ActRow, CaseRow, GrantRow, GrantState, Purpose, ShareRow, ShareState, TaskKind
-from sealing.shares import HEAD, Bundle, Resealed, bundle, given, read_given, read_reseal
+from sealing.shares import CODES, HEAD, Bundle, Resealed, bundle, given, read_given, read_reseal
 
 LARGEST_SHARE = 8_192
 """Bytes of a share that a trustee sends: his own has half of it."""
@@ -88,7 +88,8 @@ class Trustees:
     async def _place(self, tx: Tx, act: ActRow, trustee: Member, meant: Callable[[ShareRow], bool]) -> tuple[ShareRow, Next] | Refusal:
         """The trustee's own share that is asked for, and whom it is for: the gate lets both him and the reader. The case is locked."""
         case = await tx.lock_case(act.case_id)
-        asked = [s for s in await tx.shares(act.case_id) if s.person_id == act.person_id and s.state is ShareState.ASKED]
+        mine = [s for s in await tx.shares(act.case_id) if s.person_id == act.person_id and s.epoch != CODES]
+        asked = [s for s in mine if s.state is ShareState.ASKED]
         share = next(filter(meant, asked), None)
         if case is None or share is None:
             return Refusal.NOT_YOURS

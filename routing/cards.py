@@ -1,6 +1,6 @@
 """The bytes of a key card: what two vetters sign and what is stored, sealed. Final: another form is another "v".
 
-    {"v":1,"kind":"card","person":id,"name":text,"spellings":[text],"age_recipient":text,"verify_key":text,"role":"handler"|"lead"|"trustee",
+    {"v":1,"kind":"card","person":id,"name":text,"spellings":[text],"age_recipient":text,"verify_key":text,"role":"handler"|"lead"|"trustee"|"auditor",
      "agency":id,"past_agencies":[id],"home":id,"posting":id,"past_postings":[id],"kin":[{"name":text,"region":id|null,"agency":id|null}],
      "conflicts":[text],"languages":[text],"child_clearance":bool,"capacity":n,"founder":bool,"sequence":n>=1,
      "issued":"2026-05-01T08:00:00Z","expires":"2027-05-01","practice":bool}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 import numpy as np
@@ -18,6 +19,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Key = TypeVar("Key", str, frozenset[str])
+
+BLOCK = 256
+"""People of a roster that are copied to change one of them."""
 
 NONE = -1
 """Code of what is not said. Every look-up table has a last place for it, which is never marked."""
@@ -104,10 +108,51 @@ class Names:
         return table
 
 
-class Ids(Sequence[str]):
-    """Of people, without a list of their own: copying one costs more than the rest of a change."""
+class People(Sequence["Person"]):
+    """Of a roster, in blocks: copying everybody to change one costs more than the rest of a change."""
 
-    def __init__(self, people: tuple[Person, ...]) -> None:
+    def __init__(self, people: Iterable[Person]) -> None:
+        everybody = tuple(people)
+        self._length = len(everybody)
+        self._blocks = [everybody[at : at + BLOCK] for at in range(0, self._length, BLOCK)]
+
+    def put(self, people: Iterable[Person], rows: Iterable[int]) -> People:
+        """With these people in the place of those of these rows."""
+        after = People(())
+        after._length, after._blocks = self._length, self._blocks.copy()
+        for person, at in zip(people, rows, strict=True):
+            block, row = divmod(at, BLOCK)
+            before = after._blocks[block]
+            after._blocks[block] = (*before[:row], person, *before[row + 1 :])
+        return after
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> Person: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Person, ...]: ...
+    def __getitem__(self, at: int | slice) -> Person | tuple[Person, ...]:
+        if isinstance(at, slice):
+            return tuple(self)[at]
+        block, row = divmod(range(self._length)[at], BLOCK)
+        return self._blocks[block][row]
+
+    def __iter__(self) -> Iterator[Person]:
+        return chain.from_iterable(self._blocks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+class Ids(Sequence[str]):
+    """Of people, without a list of their own."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
         self._people = people
 
     def __len__(self) -> int:

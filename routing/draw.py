@@ -24,8 +24,8 @@ from routing.people import Assignment, Code, Earlier, Flag, Hold, Roster, TipFac
 from routing.policy import DEFAULT, Learning, Policy
 from routing.water import spread
 
-PASSED_OVER = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
-"""Soft criteria, in the order in which they are relaxed."""
+INCONVENIENT = (Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE)
+"""Soft criteria, the least first."""
 LESS_WORKED = 0.5
 FAINTEST = -600.0
 """Of a weight's logarithm: a chance that is next to none, and still a number."""
@@ -41,10 +41,12 @@ def choose(
     *,
     released: bool = False,
     earlier: Earlier | None = None,
+    most: Mapping[str, float] | None = None,
 ) -> Assignment:
     """Roster, facts, beliefs and 32 coins in; the order of readers and of leads, or the reason to hold, out. The same in, the same out.
 
     `released`: two vetters let it go, whatever the pool. `earlier`: what was drawn for another tip of the same matter; it is kept to.
+    `most`: how likely each may be drawn, under his cap, who had a chance of this case before; whoever is not in it has his cap.
     Leads are drawn from agencies that no drawn reader is of, and their chances are those once the readers are drawn; without any, the case
     goes out with none. Raises CoinsError.
     """
@@ -65,7 +67,7 @@ def choose(
         return _linked(found, earlier, flags, _tainted(exposed, unknown, policy.learning), coins)
     if not len(handlers):
         return found.held(Hold.NOBODY_ELIGIBLE, flags)
-    pool = pool_of(index, handlers, roster.founding, now, policy)
+    pool = pool_of(index, handlers, roster.founding, now, policy, most)
     flags |= {Flag.SMALL_POOL} if pool.small else set()
     if not released and float(pool.caps.max()) > policy.alone + CLOSE:
         if not tip.urgent:
@@ -101,8 +103,10 @@ class _Found:
         return 1 - len(eligible) / unnamed if poisoned(len(eligible), unnamed, self.policy) else None
 
     def chances(self, pool: Pool, exposed: Floats) -> Floats:
-        weights = weight_of(exposed[pool.rows], self.policy) * load_weights(self.index, pool.rows)
-        return spread(pool, weights, tiers(lacks(self.index, self.tip, pool.rows)))
+        """In an urgent case those on duty come first; caps are counted over all."""
+        lacking = lacks(self.index, self.tip, pool.rows)
+        weights = weight_of(exposed[pool.rows] + dearer(lacking, self.policy), self.policy) * load_weights(self.index, pool.rows)
+        return spread(pool, weights, ~self.index.on_duty[pool.rows] & self.tip.urgent)
 
     def held(self, hold: Hold, flags: set[Flag]) -> Assignment:
         return Assignment((), self._pool(), {}, self.reasons, frozenset(flags), hold)
@@ -110,7 +114,7 @@ class _Found:
     def drawn(self, order: tuple[str, ...], flags: set[Flag], chances: Mapping[str, float], leads: tuple[str, ...] = ()) -> Assignment:
         """Flagged with what its readers lack."""
         rows = self.index.rows(order)
-        lacking = {flag for flag, lack in zip(PASSED_OVER, lacks(self.index, self.tip, rows), strict=True) if lack.any()}
+        lacking = {flag for flag, lack in zip(INCONVENIENT, lacks(self.index, self.tip, rows), strict=True) if lack.any()}
         return Assignment(order, self._pool(), chances, self.reasons, frozenset(flags | lacking), leads=leads)
 
     def _pool(self) -> int:
@@ -211,16 +215,14 @@ def load_weights(index: Index, rows: Ints) -> Floats:
 
 
 def lacks(index: Index, tip: TipFacts, rows: Ints) -> tuple[Bools, Bools, Bools]:
-    """What speaks against people without excluding, in the order of `PASSED_OVER`."""
+    """What speaks against people without excluding, in the order of `INCONVENIENT`."""
     other = np.zeros(len(rows), dtype=np.bool_)
     if tip.language is not None:
         other = ~index.spoken.having(frozenset({bare(tip.language)}))[index.languages[rows]]
     return index.open_cases[rows] >= index.capacity[rows], ~index.on_duty[rows], other
 
 
-def tiers(lacking: tuple[Bools, ...]) -> Ints:
-    """0 for whom nothing speaks against; else the worst that does, from 1."""
-    found = np.zeros(len(lacking[0]), dtype=np.int64)
-    for worst, lack in enumerate(lacking, start=1):
-        found[lack] = worst
-    return found
+def dearer(lacking: tuple[Bools, ...], policy: Policy) -> Floats:
+    """What people's lacks weigh, as chances to leak."""
+    prices = (policy.full, policy.off_duty, policy.other_language)
+    return np.asarray(sum(price * lack for price, lack in zip(prices, lacking, strict=True)), dtype=np.float64)

@@ -9,9 +9,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from routing.codes import Ints
+from routing.codes import Floats, Ints
 from routing.index import Index
-from routing.learning import Beliefs, Floats, Opened
+from routing.learning import Beliefs, Opened
 from routing.people import NO_OFFICIALS, Atlas, House, Person, Reach
 from routing.policy import Learning
 

@@ -111,6 +111,8 @@ class Refusal(StrEnum):
     NOT_ASKED = "not_asked"
     STRUCK = "struck"
     NO_TRUSTEE = "no_trustee"
+    NO_AUDITOR = "no_auditor"
+    SEATED = "seated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,15 @@ def may_keep(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Ref
         now,
         atlas,
     )
+
+
+def may_audit(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:
+    """Whether an auditor may be told why people could not read the case: as a trustee, and he never had a seat of it himself."""
+    if person.card.role is not Role.AUDITOR:
+        return Refused(Refusal.NO_AUDITOR)
+    if any(seat.person == person.id for seat in gate.seats):
+        return Refused(Refusal.SEATED)
+    return _barred(gate, person, now, atlas)
 
 
 def _barred(gate: GateFile, person: Person, now: datetime, atlas: Atlas) -> Refused | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.codes import NONE, Bools, Codes, Floats, Ids, Ints, Names, Sets
+from routing.codes import NONE, Bools, Codes, Floats, Ids, Ints, Names, People, Sets
 from routing.people import House, Kin, Person, Reach, Role
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Index:
 
     def __init__(self, people: Sequence[Person], atlas: Atlas) -> None:
         self.atlas = atlas
-        self.people = tuple(sorted(people, key=lambda person: person.id))
+        self.people = People(sorted(people, key=lambda person: person.id))
         self.ids = Ids(self.people)
         self.offices: Codes[str] = Codes()
         self.places: Codes[str] = Codes()
@@ -114,6 +114,8 @@ class Index:
 
     def rows_among(self, rows: dict[str, int]) -> Ints:
         """Each person's row in a table that only ever grows; NONE = not there. Looks up no more than what came since it was last asked."""
+        if not rows:
+            return np.full(len(self.ids), NONE)
         if self._among is None or self._among[0] is not rows or self._among[1] > len(rows):
             found = np.array([rows.get(name, NONE) for name in self.ids], dtype=np.int64)
         elif self._among[1] == len(rows):
@@ -147,7 +149,7 @@ class Index:
         if not people:
             return
         old = [self.people[row] for row in rows]
-        self._name(people, rows, gone=1)
+        self._name(self.people.put(people, rows))
         if all(map(_differ_in_load, old, people)):
             columns = self._load(people)
         else:
@@ -171,7 +173,10 @@ class Index:
         """`before`: rows of those whom they come before, ascending."""
         if not people:
             return
-        self._name(people, before, gone=0)
+        everybody = list(self.people)
+        for earlier, (person, row) in enumerate(zip(people, before, strict=True)):
+            everybody.insert(row + earlier, person)
+        self._name(People(everybody))
         for name, column in self._columns(people).items():
             setattr(self, name, _inserted(getattr(self, name), before, column))
         if self._among is not None:
@@ -186,14 +191,8 @@ class Index:
             table[:, 0] += np.searchsorted(before, table[:, 0], side="right")
         self._add_several(people, [row + earlier for earlier, row in enumerate(before)], moved)
 
-    def _name(self, people: list[Person], rows: list[int], gone: int) -> None:
-        """Puts people before these rows, in the place of so many at each."""
-        everybody = list(self.people)
-        for earlier, (person, row) in enumerate(zip(people, rows, strict=True)):
-            at = row if gone else row + earlier
-            everybody[at : at + gone] = [person]
-        self.people = tuple(everybody)
-        self.ids = Ids(self.people)
+    def _name(self, people: People) -> None:
+        self.people, self.ids = people, Ids(people)
 
     def _tables(self) -> tuple[Ints, ...]:
         return self.past_offices, self.past_places, self.kin, self.conflicts
@@ -216,7 +215,7 @@ class Index:
     def _row(self, person: Person) -> tuple[object, ...]:
         """In the order of `_COLUMNS`."""
         card, regions, agencies = person.card, self.atlas.regions, self.atlas.agencies
-        reads, alone = card.role is not Role.TRUSTEE, f"/{card.person}"
+        reads, alone = card.role in (Role.HANDLER, Role.LEAD), f"/{card.person}"
         house = agencies[card.agency].kind if card.agency in agencies else House.OTHER
         home = (self.atlas.area(card.home) or card.home) if card.home in regions else card.home
         vetters, held = frozenset(person.vetters), (card.agency, *card.past_agencies)

@@ -9,16 +9,16 @@ Beliefs are dangerous: no table of them is ever kept. They are replayed from sea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import exp, log, prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.codes import Floats
 from routing.policy import Learning
 
-Floats = NDArray[np.float64]
 LEARNING = Learning()
 
 SOURCES = ""
@@ -73,102 +73,108 @@ class Event:
 @dataclass(slots=True)
 class Evidence:
     """Of one person. `base`: log-likelihood of serving a network of which nothing was seen, against honesty; `extra`: by how much that of
-    an area is more, with the area's share. `odds`: of being corrupt, by the evidence alone. `spread` = sum over areas of share times
-    exp(extra)."""
+    an area is more; `shares`: of those areas. `odds`: of being corrupt, by the evidence alone. `spread` = sum over areas of share times
+    exp(extra). `accused`, `praised`: by how much each informer's unverified accusations, and his praise, have moved this person so far,
+    nats."""
 
     base: float = 0.0
-    extra: dict[str, tuple[float, float]] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     odds: float = 1.0
     spread: float = 1.0
-    informers: set[str] = field(default_factory=set)
+    informers: frozenset[str] = frozenset()
     verified: int = 0
+    accused: dict[str, float] = field(default_factory=dict)
+    praised: dict[str, float] = field(default_factory=dict)
 
     def serves(self, area: str, share: float) -> float:
         """Chance that his network is this area's, were he corrupt."""
-        share, extra = self.extra.get(area, (share, 0.0))
-        return min(1.0, share * exp(extra) / self.spread)
+        return min(1.0, self.shares.get(area, share) * exp(self.extra.get(area, 0.0)) / self.spread)
 
     def corrupt(self, prior: float) -> float:
         return prior * self.odds / (1 - prior + prior * self.odds)
 
+    def told(self, verdict: Verdict) -> dict[str, float]:
+        return self.accused if verdict is Verdict.COMPROMISED else self.praised
+
     def add(self, area: str, share: float, step: Step, learning: Learning) -> None:
         """Nobody is ever proven more honest than `proven`: who was for years can be bought tomorrow, and must then be noticed soon (a floor
         under the sum of log-likelihoods, as in Page's test for a change, Biometrika 1954)."""
-        keep, least = learning.keep, -learning.proven
-        before = self.base * keep
-        self.base = max(least, before + step.other)
-        known = self.extra if area in self.extra else {**self.extra, area: (share, 0.0)}
-        self.extra = {
-            name: (share, max(least, before + extra * keep + (step.own if name == area else step.other)) - self.base)
-            for name, (share, extra) in known.items()
-        }
-        self.spread = 1 + sum(share * (exp(extra) - 1) for share, extra in self.extra.values())
-        self.odds = exp(self.base) * self.spread
+        keep, least, own, other = learning.keep, -learning.proven, step.own, step.other
+        before, more = self.base * keep, 0.0
+        self.base = base = max(least, before + other)
+        self.extra.setdefault(area, 0.0)
+        self.shares.setdefault(area, share)
+        for name, extra in self.extra.items():
+            now = max(least, before + extra * keep + (own if name == area else other)) - base
+            self.extra[name] = now
+            more += self.shares[name] * (exp(now) - 1)
+        self.spread = 1 + more
+        self.odds = exp(base) * self.spread
 
 
 class Columns:
-    """The same as arrays, a row for each person of whom anything is known: what a draw over 100,000 people reads."""
+    """The same as arrays, a row for each person of whom anything is known: what a draw over 100,000 people reads. Of an area only those
+    rows are kept of which it is known."""
 
     def __init__(self) -> None:
         self.rows: dict[str, int] = {}
         self.odds = np.ones(64)
         self.spread = np.ones(64)
-        self._served: dict[str, Floats] = {}
+        self._served: dict[str, dict[int, float]] = {}
 
-    def write(self, person: str, evidence: Evidence) -> None:
-        row = self.rows.setdefault(person, len(self.rows))
-        if row >= len(self.odds):
-            self._grow()
-        self.odds[row], self.spread[row] = evidence.odds, evidence.spread
-        for area, (share, extra) in evidence.extra.items():
-            if (served := self._served.get(area)) is None:
-                served = self._served[area] = np.full(len(self.odds), np.nan)
-            served[row] = share * exp(extra)
+    def write(self, people: Mapping[str, Evidence]) -> None:
+        rows = [self.rows.setdefault(person, len(self.rows)) for person in people]
+        while len(self.odds) < len(self.rows):
+            self.odds, self.spread = (np.concatenate([column, np.ones(len(column))]) for column in (self.odds, self.spread))
+        self.odds[rows] = [evidence.odds for evidence in people.values()]
+        self.spread[rows] = [evidence.spread for evidence in people.values()]
+        for row, evidence in zip(rows, people.values(), strict=True):
+            for area, share in evidence.shares.items():
+                self._served.setdefault(area, {})[row] = share * exp(evidence.extra[area])
 
     def served(self, area: str) -> Floats:
         """Share of the area times what evidence says of it; NaN = nothing."""
-        found = self._served.get(area)
-        return np.full(len(self.odds), np.nan) if found is None else found
-
-    def _grow(self) -> None:
-        self.odds = np.concatenate([self.odds, np.ones(len(self.odds))])
-        self.spread = np.concatenate([self.spread, np.ones(len(self.spread))])
-        self._served = {area: np.concatenate([one, np.full(len(one), np.nan)]) for area, one in self._served.items()}
+        known, found = self._served.get(area, {}), np.full(len(self.odds), np.nan)
+        found[np.fromiter(known, np.int64, len(known))] = np.fromiter(known.values(), np.float64, len(known))
+        return found
 
 
 class Beliefs:
-    """What a worker's memory holds. Made by `nothing_known`, changed by `update` alone, which uses up what it is given."""
+    """What a worker's memory holds. Made by `nothing_known`, changed by `update` alone, which uses up what it is given. `_moved`: of whom
+    the columns do not know the last yet; a draw asks for them, a replay of the whole past need not keep them."""
 
-    __slots__ = ("_people", "_told", "columns", "current")
+    __slots__ = ("_columns", "_moved", "_people", "current")
 
-    def __init__(self, people: dict[str, Evidence], told: dict[tuple[str, str, Verdict], float], columns: Columns) -> None:
-        self._people, self._told, self.columns, self.current = people, told, columns, True
+    def __init__(self, people: dict[str, Evidence], moved: dict[str, Evidence], columns: Columns) -> None:
+        self._people, self._moved, self._columns, self.current = people, moved, columns, True
 
     def of(self, person: str) -> Evidence:
         """By his own cases alone."""
         return self._people.get(person) or Evidence()
 
-    def told(self, informer: str, person: str, verdict: Verdict) -> float:
-        """By how much this informer's unverified accusations, or his praise, have moved this person so far, nats."""
-        return self._told.get((informer, person, verdict), 0.0)
+    @property
+    def columns(self) -> Columns:
+        if self._moved:
+            self._columns.write(self._moved)
+            self._moved.clear()
+        return self._columns
 
     def handed_on(self) -> Beliefs:
         if not self.current:
             raise BeliefsError("these beliefs were updated before")
         self.current = False
-        return Beliefs(self._people, self._told, self.columns)
+        return Beliefs(self._people, self._moved, self._columns)
 
-    def move(self, person: str, step: Step, area: str, share: float, learning: Learning) -> None:
-        evidence = self._people.setdefault(person, Evidence())
-        evidence.add(area, share, step, learning)
-        if step.informer and step.own > 0:
-            evidence.informers.add(step.informer)
-            evidence.verified += step.verified
-        if step.limited:
-            moved = max(abs(step.own), abs(step.other))
-            verdict = Verdict.COMPROMISED if step.own > 0 else Verdict.CLEAN
-            self._told[step.informer, person, verdict] = self.told(step.informer, person, verdict) + moved
-        self.columns.write(person, evidence)
+    def move(self, reader: Opened, evidence: Evidence, event: Event, step: Step, learning: Learning) -> None:
+        evidence.add(event.area, reader.share, step, learning)
+        if event.informer and step.own > 0:
+            evidence.informers |= {event.informer}
+            evidence.verified += event.verified
+        if _limited(event):
+            told = evidence.told(event.verdict)
+            told[event.informer] = told.get(event.informer, 0.0) + step.size
+        self._people[reader.person] = self._moved[reader.person] = evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +183,10 @@ class Step:
 
     own: float
     other: float
-    informer: str
-    verified: bool
-    limited: bool
+
+    @property
+    def size(self) -> float:
+        return max(abs(self.own), abs(self.other))
 
 
 def nothing_known() -> Beliefs:
@@ -187,18 +194,23 @@ def nothing_known() -> Beliefs:
 
 
 def update(beliefs: Beliefs, event: Event, learning: Learning = LEARNING) -> Beliefs:
-    """One outcome. The beliefs given are used up. Raises BeliefsError for such."""
+    """One outcome; a clean case that nobody verified says nothing. The beliefs given are used up. Raises BeliefsError for such."""
     after = beliefs.handed_on()
-    kept = [1 - exposed(after.of(reader.person), reader, event.area, learning) for reader in event.readers]
+    if event.verdict is Verdict.CLEAN and not event.verified:
+        return after
+    readers = [(reader, after.of(reader.person)) for reader in event.readers]
+    kept = [1 - exposed(evidence, reader, event.area, learning) for reader, evidence in readers]
     nobody = prod(kept)
-    steps = [
-        _step(after, reader.person, event, nobody / own * _outside(event, reader.person), learning)
-        for reader, own in zip(event.readers, kept, strict=True)
-    ]
-    for reader, step in zip(event.readers, steps, strict=True):
+    for (reader, evidence), own in zip(readers, kept, strict=True):
+        step = _step(evidence, reader.person, event, nobody / own * _outside(event, reader.person), learning)
         if step is not None:
-            after.move(reader.person, step, event.area, reader.share, learning)
+            after.move(reader, evidence, event, step, learning)
     return after
+
+
+def _limited(event: Event) -> bool:
+    """Whether it is one informer's word, of which he has only so much: an accusation that nobody verified, or praise."""
+    return event.verdict is Verdict.CLEAN or not event.verified
 
 
 def _outside(event: Event, person: str) -> float:
@@ -216,40 +228,41 @@ def exposed(evidence: Evidence, reader: Opened, area: str, learning: Learning) -
     return evidence.corrupt(reader.prior) * (learning.other + (learning.own - learning.other) * serves)
 
 
-def _step(beliefs: Beliefs, person: str, event: Event, others: float, learning: Learning) -> Step | None:
-    """`others`: chance that nobody else leaked. None = this outcome says nothing of him: his own report on his own case, a clean case that
-    nobody verified, or an informer whose word is used up."""
-    compromised = event.verdict is Verdict.COMPROMISED
-    if event.informer == person or not (compromised or event.verified):
+def _step(evidence: Evidence, person: str, event: Event, others: float, learning: Learning) -> Step | None:
+    """`others`: chance that nobody else leaked. None = this outcome says nothing of him: his own report on his own case, or an informer
+    whose word is used up."""
+    if event.informer == person:
         return None
-    own, other = (_ratio(compromised, others, leak, learning) for leak in (learning.own, learning.other))
-    limited = not (compromised and event.verified)
-    bound = _bound(beliefs, person, event, learning) if limited else learning.verified
+    own, other = _ratios(event.verdict, others, learning)
+    bound = _bound(evidence, event, learning) if _limited(event) else learning.verified
     strongest = max(abs(own), abs(other))
     if bound <= 0 or strongest == 0:
         return None
     scale = min(1.0, bound / strongest)
-    return Step(own * scale, other * scale, event.informer, event.verified, limited)
+    return Step(own * scale, other * scale)
 
 
-def _bound(beliefs: Beliefs, person: str, event: Event, learning: Learning) -> float:
+def _bound(evidence: Evidence, event: Event, learning: Learning) -> float:
     """How far an unverified report, or a clean case that somebody vouches for, may still move him: nobody alone makes a person suspect, and
     no friend alone makes him trusted again."""
-    moved = beliefs.told(event.informer, person, event.verdict)
+    moved = evidence.told(event.verdict).get(event.informer, 0.0)
     if event.informer == SOURCES:
         return learning.sources - moved
     return min(learning.report if event.verdict is Verdict.COMPROMISED else learning.clean, learning.informer - moved)
 
 
-def _ratio(compromised: bool, others: float, leak: float, learning: Learning) -> float:
-    """Log-likelihood of the outcome if he leaks with this chance, against that if he does not."""
-    return log(_seen(compromised, (1 - leak) * others, learning)) - log(_seen(compromised, others, learning))
+def _ratios(verdict: Verdict, others: float, learning: Learning) -> tuple[float, float]:
+    """Log-likelihoods of the outcome if he leaks as the network's own, and as any other's, against that if he does not."""
+    innocent = log(_seen(verdict, others, learning))
+    own = log(_seen(verdict, (1 - learning.own) * others, learning))
+    other = log(_seen(verdict, (1 - learning.other) * others, learning))
+    return own - innocent, other - innocent
 
 
-def _seen(compromised: bool, nobody: float, learning: Learning) -> float:
+def _seen(verdict: Verdict, nobody: float, learning: Learning) -> float:
     """Chance of the outcome where nobody leaked with chance `nobody`."""
     bad = (1 - learning.unseen) - (1 - learning.unseen - learning.leaks_anyway) * nobody
-    return bad if compromised else 1 - bad
+    return bad if verdict is Verdict.COMPROMISED else 1 - bad
 
 
 def deserves_review(evidence: Evidence, learning: Learning = LEARNING) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -53,11 +53,12 @@ class Reach(IntEnum):
 
 class Role(StrEnum):
     """Handler: the caseworker who reads. Lead: enforcement, drawn with him, who reads nothing until he is asked for. Trustee: holds shares
-    of case keys, reads none."""
+    of case keys, reads none. Auditor: with another one, and by the trustees, is told why people could not read a case; reads none."""
 
     HANDLER = "handler"
     LEAD = "lead"
     TRUSTEE = "trustee"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,10 @@ class Atlas:
         """The agency itself and its chain of command in both directions."""
         return self.chain(agency) | _below(self._lower, agency)
 
+    def apart(self, one: str, other: str) -> bool:
+        """Two agencies, neither of which commands the other."""
+        return other not in self.line(one)
+
 
 def _children(parents: Mapping[str, str | None]) -> Mapping[str, tuple[str, ...]]:
     """Parent -> children. Raises AtlasError where something is its own ancestor."""
@@ -223,7 +228,7 @@ class Roster:
     """Everybody enrolled, and the world they are tied to. `founding`: fingerprints of the founding vetters, all of whom must have signed
     a founder's card (empty: the enrolment has checked it)."""
 
-    people: tuple[Person, ...]
+    people: Sequence[Person]
     atlas: Atlas
     founding: frozenset[str] = frozenset()
     kept: list[Index] = field(default_factory=list, init=False, repr=False, compare=False)

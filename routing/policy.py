@@ -62,7 +62,9 @@ HOUSES: Mapping[House, float] = {
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`readers`, `leads`: how many are drawn, where the pool can bear them. `cap`: highest chance of one person. `alone`: above this chance
-    two vetters must release. Shares are of `cap`. `avoidance`: how fast a person's weight falls with his expected exposure (beta)."""
+    two vetters must release. Shares are of `cap`. `avoidance`: how fast a person's weight falls with his expected exposure (beta).
+    `full`, `off_duty`, `other_language`: so much likelier to leak somebody may be, and be drawn as readily as one whose cases are as many
+    as he can take, who is off duty, who needs a translation: what is convenient is weighed against what is safe, and never bars anybody."""
 
     readers: int = 3
     leads: int = 2
@@ -73,6 +75,9 @@ class Policy:
     alone: float = 1 / 3
     smallest_pool: int = 5
     avoidance: float = 400.0
+    full: float = 0.005
+    off_duty: float = 0.0075
+    other_language: float = 0.01
     learning: Learning = field(default_factory=Learning)
 
 

@@ -144,40 +144,36 @@ def _names(joined: object) -> tuple[str, ...]:
 def _event(item: list[object]) -> Event:
     """Raises the same."""
     day, area, verdict, informer, verified, readers, told = item
-    if not (_whole(day) and _id(area) and _id(informer) and isinstance(verified, bool)):
-        raise RecordError("an outcome's fields are other ones")
-    if not (isinstance(readers, list) and isinstance(told, list)):
+    if not (_whole(day) and isinstance(verified, bool) and isinstance(readers, list) and isinstance(told, list)):
         raise RecordError("an outcome's fields are other ones")
     people, heard = tuple([_opened(*item) for item in readers]), tuple([_heard(*item) for item in told])
-    return Event(area, people, _VERDICTS[str(verdict)], informer, verified, day, heard)
+    return Event(_id(area), people, _VERDICTS[str(verdict)], _id(informer), verified, day, heard)
 
 
 @lru_cache(maxsize=1 << 16)
 def _opened(person: object, prior: object, share: object) -> Opened:
     """The same readers come again and again."""
-    if not (_id(person) and person and _chance(prior) and _chance(share)):
+    if not (person and _chance(prior) and _chance(share)):
         raise RecordError("a reader's fields are other ones")
-    return Opened(person, prior, share)
+    return Opened(_id(person), prior, share)
 
 
 def _heard(by: object, exposure: object) -> Heard:
-    if not (_id(by) and by and _chance(exposure)):
+    if not (by and _chance(exposure)):
         raise RecordError("fields of who was told are other ones")
-    return Heard(by, exposure)
+    return Heard(_id(by), exposure)
 
 
 def _whole(value: object) -> TypeGuard[int]:
     return type(value) is int and value >= 0
 
 
-def _id(value: object) -> TypeGuard[str]:
-    """Or nothing: no area, and sources."""
-    return isinstance(value, str) and _is_id(value)
-
-
 @lru_cache(maxsize=1 << 16)
-def _is_id(value: str) -> bool:
-    return value == "" or is_id(value)
+def _id(value: object) -> str:
+    """Or nothing: no area, and sources. The same ones come again and again: one text for all."""
+    if not (isinstance(value, str) and (value == "" or is_id(value))):
+        raise RecordError("an id is another one")
+    return value
 
 
 def _chance(value: object) -> TypeGuard[float]:

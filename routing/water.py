@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from routing.codes import Floats, Ints
+from routing.codes import Bools, Floats, Ints
 from routing.limits import CLOSE, Pool
 
 
-def spread(pool: Pool, weights: Floats, tiers: Ints) -> Floats:
+def spread(pool: Pool, weights: Floats, late: Bools) -> Floats:
     """Each person's chance; they add up to `pool.readers`.
 
-    Those of tier 0 come first, each up to his cap and no further, however few they are; what is missing is filled from the next tiers.
+    Those who are not `late` come first, each up to his cap and no further, however few they are; what is missing the others fill.
     A vetter pair whose people get too much keeps what its bound allows, and the rest is spread anew; where that leaves too little, caps are
     low enough from the start.
     """
     caps = pool.caps
     while True:
-        chances = filled(pool, caps, weights, tiers)
+        chances = filled(pool, caps, weights, late)
         together = np.bincount(pool.pair, weights=chances)
         together[0] = 0.0
         if not (over := together > pool.bound + CLOSE).any():
             break
         fits = np.where(over, pool.bound / np.maximum(together, pool.bound), 1.0)[pool.pair]
         caps = np.where(over[pool.pair], chances * fits, caps)
-    return chances if float(chances.sum()) >= pool.readers - CLOSE else filled(pool, pool.lowest, weights, tiers)
+    return chances if float(chances.sum()) >= pool.readers - CLOSE else filled(pool, pool.lowest, weights, late)
 
 
-def filled(pool: Pool, caps: Floats, weights: Floats, tiers: Ints) -> Floats:
+def filled(pool: Pool, caps: Floats, weights: Floats, late: Bools) -> Floats:
     """The same, up to these caps."""
     chances = np.zeros(len(pool.rows))
-    for tier in range(int(tiers.max()) + 1):
+    for some in (~late, late):
         need = pool.readers - float(chances.sum())
-        there = np.flatnonzero((tiers == tier) & (caps > 0))
+        there = np.flatnonzero(some & (caps > 0))
         if need <= CLOSE or not len(there):
             continue
         room = np.maximum(0.0, 1.0 - pool.together(chances))

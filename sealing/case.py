@@ -47,8 +47,8 @@ def envelope(key: CaseKey, seq: int, part: Part, day: int, plaintext: bytes) -> 
 
 
 def codes_envelope(key: CaseKey, seq: int, day: int, release: str, reasons: dict[str, list[str]]) -> Envelope:
-    """Inner lock the case key, outer lock the release epoch: opened by neither the reader nor the server alone. `sha256` is of what is
-    under the outer lock, which is changed at rotations."""
+    """Inner lock the key of the codes, outer lock the release epoch: opened by no reader and by no server. `key`: with the public half of
+    the codes' own in the place of the case's. `sha256` is of what is under the outer lock, which is changed at rotations."""
     inner = age.seal(plaintexts.codes_note(key.case_id, key.epoch, seq, reasons), key.recipient)
     return Envelope(key.case_id, key.epoch, seq, Part.NOTE, day, sha256(inner), age.seal(inner, release))
 

@@ -59,6 +59,9 @@ class EntryKind(StrEnum):
     ANNOUNCE = "announce"
     EXPLAIN = "explain"  # the worker: somebody was shown how this case was drawn
     LESSON = "lesson"  # the worker: an outcome was written down, of no case (handlers/lost_lessons.py)
+    AUDIT = "audit"  # an auditor asks why people could not read this case
+    ALLOW = "allow"  # a trustee asks for his share of the key of that
+    DISCLOSE = "disclose"  # and brings it back, sealed to two auditors
 
 
 ACTED = frozenset(
@@ -78,6 +81,9 @@ ACTED = frozenset(
         EntryKind.PUSH,
         EntryKind.TOLD,
         EntryKind.RELEASE,
+        EntryKind.AUDIT,
+        EntryKind.ALLOW,
+        EntryKind.DISCLOSE,
     }
 )
 """What people sign themselves, each kind for the use of its name."""

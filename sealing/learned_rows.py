@@ -8,6 +8,11 @@ LINKED_DAYS = 180
 """Tips of the same phone, plate, vessel or account are one matter this long."""
 
 
+def bound_to(kind: str, name: str) -> str:
+    """Stands in the MAC of such a row. In that of a gate file stands a case id: never this."""
+    return f"{kind} {name}"
+
+
 @dataclass(frozen=True, slots=True)
 class LessonRow:
     """What outcomes tell of readers (handlers/lessons.py): one outcome, or many put together. `sealed` = S gate."""

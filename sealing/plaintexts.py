@@ -239,8 +239,8 @@ def contact_outer(case_id: str, epoch: int, seq: int, contact_id: str, inner: by
 
 
 def codes_note(case_id: str, epoch: int, seq: int, reasons: dict[str, list[str]]) -> bytes:
-    """Why each person of the roster may or may not read. Sealed under both the release and the case key: neither the reader nor the
-    server opens it alone, since a code says who is named or whose kin lives where."""
+    """Why each person of the roster may or may not read. Sealed to a key of its own, under the release lock: a code says who is named or
+    whose kin lives where."""
     return padded_json({"v": 1, "kind": "codes", "case": case_id, "epoch": epoch, "seq": seq, "codes": reasons})
 
 

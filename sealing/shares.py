@@ -20,6 +20,8 @@ import pyshamir
 from sealing import age, plaintexts
 from sealing.age import OpenError, SealError, padded_json, read_json
 
+CODES = 0
+"""In the place of an epoch, which count from 1: the key of the case's exclusion codes (sealing/disclosing.py)."""
 FEWEST = 2
 MOST = 255
 MOST_TRIED = 1_000
@@ -171,9 +173,13 @@ def open_key(peeled: bytes, identity: str) -> tuple[str, int, str]:
     if peeled.startswith(HEAD):
         return plaintexts.read_key_file(age.unseal(peeled, identity))
     held = read_bundle(peeled)
-    opened = [share for share in (_opened(sealed, identity) for sealed in held.shares) if share is not None]
-    ours = [share for share in opened if (share.case, share.epoch) == (held.case, held.epoch)]
-    return held.case, held.epoch, _agreed(ours)
+    return held.case, held.epoch, put_together(held.shares, identity, held.case, held.epoch)
+
+
+def put_together(sealed: Sequence[bytes], identity: str, case: str, epoch: int) -> str:
+    """The identity that these give, of those that open and are of this case and epoch. Raises SharesError."""
+    opened = [share for share in (_opened(one, identity) for one in sealed) if share is not None]
+    return _agreed([share for share in opened if (share.case, share.epoch) == (case, epoch)])
 
 
 def _agreed(shares: Sequence[Share]) -> str:

@@ -38,6 +38,9 @@ class Use(StrEnum):
     RECOVERY = "recovery"
     TOLD = "told"
     RELEASE = "release"
+    AUDIT = "audit"
+    ALLOW = "allow"
+    DISCLOSE = "disclose"
 
 
 class KeyFormatError(ValueError):

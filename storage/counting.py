@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Select, Table, func, select
 
 from sealing.rows import CaseState, SendingState, ShareState, TaskKind
+from sealing.shares import CODES
 from storage import tables
 from storage.engine import Database
 from storage.floods import OPEN_ITEMS
@@ -58,6 +59,7 @@ class Tally:
 async def tally(database: Database, now_ms: int) -> Tally:
     """At one moment. Raises StorageDown."""
     task, share = tables.task.c, tables.share.c
+    of_a_case = (share.state == ShareState.ASKED) & (share.epoch != CODES)
     async with database.begin(reading=True) as transaction:
         waiting = await _count(transaction, select(func.count()).select_from(tables.inbound))
         first = (await transaction.run(select(func.min(task.due)))).scalar()
@@ -76,7 +78,7 @@ async def tally(database: Database, now_ms: int) -> Tally:
             await _count(transaction, select(func.count()).select_from(tables.person)),
             await _count(transaction, OPEN_ITEMS),
             await _count(transaction, select(func.count()).select_from(tables.letter)),
-            await _count(transaction, select(func.count(share.case_id.distinct())).where(share.state == ShareState.ASKED)),
+            await _count(transaction, select(func.count(share.case_id.distinct())).where(of_a_case)),
         )
 
 

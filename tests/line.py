@@ -108,8 +108,11 @@ class Outbox:
     async def close(self) -> None: ...
 
 
-@dataclass
+@dataclass(repr=False)
 class TestLine:
+    """Without a repr: asyncio makes one of every fixture's result each time a loop runs, and this one would be the whole roster, for more
+    than the test itself takes."""
+
     __test__ = False
 
     home: Path

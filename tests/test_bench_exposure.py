@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.exposure.attacks import SCENARIOS, Bribery, Framing, Misreporting, Opening, Sleepers
+from benchmarks.exposure.attacks import (
+    AS_IT_IS,
+    EVERY,
+    FURTHER,
+    SCENARIOS,
+    Absence,
+    Bribery,
+    Framing,
+    Misreporting,
+    Opening,
+    Praise,
+    Sleepers,
+)
 from benchmarks.exposure.check import barred
 from benchmarks.exposure.measures import gini, mean, removed
 from benchmarks.exposure.people import HONEST, START, Human
-from benchmarks.exposure.policies import Oracle, Ours, Today
-from benchmarks.exposure.runs import begin, run
+from benchmarks.exposure.policies import POLICIES, Oracle, Ours, Today, answering
+from benchmarks.exposure.report import SEVERE, Bench, written
+from benchmarks.exposure.runs import begin, job, run
 from benchmarks.exposure.setting import Setting, Sort
 from benchmarks.exposure.state import Report, fresh
 from benchmarks.exposure.truth import fate, leak_chances
 from benchmarks.exposure.world import World, make_world
-from routing.people import Code
+from routing.people import Code, Role
 from routing.policy import DEFAULT
 
 SHORT = Setting(tips=12)
@@ -105,22 +119,73 @@ def test_an_attack_that_is_seen_at_once(world: World) -> None:
     assert [one.compromised for one in framing.said(state, told, heard=True)] == [False, True]
 
 
+def test_colleagues_of_the_corrupt_stay_away_from_the_cases_worth_most(world: World) -> None:
+    state, tip = fresh(world), world.tips[0]
+    ngos = [human.number for human in world.people if human.card.agency == "ngo-0" and human.since < 0]
+    corrupt, colleague = ngos[:2]
+    state.network[:] = HONEST
+    state.network[corrupt] = 2
+    running = begin(world, Ours(), DEFAULT)
+    Absence().before(state, replace(tip, hurts=True), world.there(tip.day))
+    assert np.nonzero(state.absent)[0].tolist() == ngos[1:]
+    other = somebody(world, Sort.LIAISON).number
+    scene = replace(running.scene(tip), state=state)
+    assert answering([colleague, other], scene)[0] == (other,)
+    Absence().before(state, replace(tip, hurts=False), world.there(tip.day))
+    assert not state.absent.any()
+
+
+def test_who_stays_away_is_off_duty(world: World) -> None:
+    running = begin(world, Ours(), DEFAULT)
+    running.state.absent[4] = True
+    off = [person.id for person in running.scene(world.tips[0]).roster().people if not person.on_duty]
+    assert off == [world.people[4].card.person]
+
+
+def test_a_corrupt_reader_praises_his_own_case_and_a_friend_elsewhere_confirms_it(world: World) -> None:
+    state, tip = fresh(world), world.tips[0]
+    liar, friend = somebody(world, Sort.NGO), somebody(world, Sort.LIAISON)
+    state.network[:] = HONEST
+    told = Report(tip, (liar.number,), (), True, "informer-9", False, 3.0)
+    assert Praise().said(state, told, heard=True) == [told]
+    state.network[liar.number] = state.network[friend.number] = 1
+    assert Praise(0.0).said(state, told, heard=True) == [told, replace(told, compromised=False, informer=liar.card.person)]
+    [lie] = Praise(1.0).said(state, told, heard=False)
+    assert (lie.compromised, lie.informer, lie.verified) == (False, friend.card.person, True)
+
+
+class Listens(Ours):
+    """Keeps what it is told, and learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Report] = []
+
+    def learn(self, report: Report) -> None:
+        self.told.append(report)
+
+
 def test_outcomes_reach_the_policy_when_they_are_due() -> None:
-    class Listens(Ours):
-        days: list[float]
-
-        def learn(self, report: Report) -> None:
-            self.days.append(report.day)
-
-    listens = Listens()
-    listens.days = []
-    world = make_world(3, Setting(tips=12, delay=2.0))
+    listens, world = Listens(), make_world(3, Setting(tips=12, delay=2.0))
     running = begin(world, listens, DEFAULT)
     for tip in world.tips:
         running.step(tip)
-        assert all(day <= tip.day for day in listens.days)
-    assert listens.days == sorted(listens.days)
-    assert listens.days
+        assert all(report.day <= tip.day for report in listens.told)
+    days = [report.day for report in listens.told]
+    assert days == sorted(days)
+    assert days
+
+
+def test_as_the_product_is_handlers_alone_read_and_readers_alone_tell() -> None:
+    setting = replace(AS_IT_IS["as_it_is"].setting, tips=12, delay=0.5)
+    listens, world = Listens(), make_world(3, setting)
+    assert run(world, listens, DEFAULT).readers == 1.0
+    assert listens.told
+    for report in listens.told:
+        [reader] = report.people
+        assert reader.card.role is Role.HANDLER
+        assert (report.informer == reader.id) is not report.verified
+        assert report.informer in world.rows
 
 
 def test_means_have_students_interval() -> None:
@@ -135,5 +200,17 @@ def test_gini_is_0_for_equals_and_nears_1_for_one_who_has_all() -> None:
     assert gini(np.array([0.0] * 99 + [1.0])) == pytest.approx(0.99)
 
 
+def test_the_report_has_a_line_for_every_scenario_and_every_further_one() -> None:
+    """Of one short run, as if it were each of them."""
+    ran = dict.fromkeys(EVERY, (job("base", 1, list(POLICIES), DEFAULT, 8),))
+    bench = Bench(ran, (), [Counter[str]()], Counter[str](), DEFAULT, 1, 8)
+    text = written(bench, [f"exposure-{n}.png" for n in range(7)])
+    for name, about in {**SCENARIOS, **FURTHER, **AS_IT_IS}.items():
+        assert f"| **{name.replace('_', ' ')}**: {about.what} |" in text
+    assert "## As the product is today" in text
+
+
 def test_there_are_fifteen_scenarios_and_harder_bribery() -> None:
     assert len(SCENARIOS) == 16
+    assert len(SEVERE) == 15
+    assert not SCENARIOS.keys() & (FURTHER.keys() | AS_IT_IS.keys())

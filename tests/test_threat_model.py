@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,13 @@ def claims_of(source: str) -> list[str]:
     return found
 
 
-MARKED = {
-    file.relative_to(ROOT).as_posix(): set(found)
-    for file in sorted((ROOT / "tests").rglob("test_*.py"))
-    if (found := claims_of(file.read_text(encoding="utf-8")))
-}
+@cache
+def marked() -> dict[str, set[str]]:
+    """Test file -> its claims. Not while tests are collected: every worker does that, and this takes two seconds."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return {file.relative_to(ROOT).as_posix(): set(found) for file in files if (found := claims_of(file.read_text(encoding="utf-8")))}
+
+
 CLAIMS = {number: (set(NAMED.findall(where)), set(NAMED.findall(shown))) for number, _, where, shown in CLAIM.findall(MODEL)}
 
 
@@ -52,7 +55,7 @@ text = '@pytest.mark.claim("T10")'
 
 
 def test_every_claim_has_a_test_and_every_marker_a_claim() -> None:
-    carried = set().union(*MARKED.values())
+    carried = set().union(*marked().values())
     assert CLAIMS
     assert carried == CLAIMS.keys()
 
@@ -63,7 +66,7 @@ def test_a_claim_names_files_that_exist_and_tests_that_carry_it(number: str) -> 
     assert where
     assert shown
     assert [file for file in where if not (ROOT / file).is_file()] == []
-    assert [file for file in shown if number not in MARKED.get(file, ())] == []
+    assert [file for file in shown if number not in marked().get(file, ())] == []
 
 
 @pytest.mark.parametrize(("letter", "pattern"), [("T", CLAIM), ("G", GAP)])

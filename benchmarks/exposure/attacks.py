@@ -124,6 +124,39 @@ class Patsies:
         return chances if np.isin(opening.readers, self.chosen).any() else chances * self.otherwise
 
 
+class Absence:
+    """On the days of the cases worth most everybody honest stays away in whose office somebody corrupt has a say: he is off duty, and
+    silent if drawn. So those whom nobody corrupt can send home are left, and the corrupt themselves."""
+
+    def before(self, state: State, tip: Tip, there: Ints) -> None:
+        people, corrupt = state.world.people, state.network != HONEST
+        offices = {people[n].card.agency for n in there if corrupt[n]} if tip.hurts else set[str]()
+        state.absent[:] = False
+        state.absent[[n for n in there if not corrupt[n] and people[n].card.agency in offices]] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Praise:
+    """A corrupt reader reports each of his own cases as clean, whatever others tell of it; now and then a friend, who serves the same
+    network in another agency, says that he looked again."""
+
+    confirmed: float = 0.35
+
+    def said(self, state: State, report: Report, heard: bool) -> Sequence[Report]:
+        own = [report] if heard else []
+        corrupt = [n for n in report.readers if state.network[n] != HONEST]
+        if not corrupt:
+            return own
+        people, liar = state.world.people, corrupt[0]
+        lie = replace(report, compromised=False, informer=people[liar].card.person, verified=False)
+        offices = {people[n].card.agency for n in report.readers}
+        serve = [n for n in state.world.there(report.day) if state.network[n] == state.network[liar]]
+        friends = [people[n].card.person for n in serve if people[n].card.agency not in offices]
+        if friends and state.rng.random() < self.confirmed:
+            lie = replace(lie, informer=friends[int(state.rng.integers(len(friends)))], verified=True)
+        return [*own, lie]
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     setting: Setting = field(default_factory=Setting)
@@ -162,3 +195,27 @@ SERIES: Mapping[str, Scenario] = {
     **{f"people_{size}": Scenario(Setting(scale=size / 150), what=f"{size} people") for size in (24, 80, 300)},
 }
 """Only for the curves."""
+
+FURTHER: Mapping[str, Scenario] = {
+    "absence": Scenario(attacks=(Absence,), what="honest colleagues of the corrupt are sent home on the days of the most valuable cases"),
+    "praise": Scenario(
+        Setting(at_home=0.0, hidden=1.0),
+        (Praise,),
+        "no corrupt person has a visible tie to his network; they report their own cases as clean, and friends confirm it now and then",
+    ),
+}
+"""Attacks that ROUTING.md names and does not count among its fifteen scenarios: its targets were set without them."""
+
+AS_IT_IS: Mapping[str, Scenario] = {
+    "as_it_is": Scenario(
+        Setting(leads_read=False, readers_tell=True), what="handlers alone read, and nobody but a case's readers tells what came of it"
+    ),
+    "as_it_is_lied": Scenario(
+        Setting(leads_read=False, readers_tell=True),
+        (Misreporting,),
+        "the same; the corrupt report falsely on their own cases where nobody looks twice",
+    ),
+}
+"""The base world, with what the product has today: a lead is drawn and never asked for, and no outcome comes from outside."""
+
+EVERY: Mapping[str, Scenario] = {**SCENARIOS, **FURTHER, **AS_IT_IS, **SERIES}

@@ -72,7 +72,8 @@ class OneEach(Unlearning):
     def route(self, scene: Scene) -> Routed:
         world, there = scene.world, scene.there
         leads = there[world.lead[there] & (world.works[there] == scene.tip.region)]
-        return Routed((*_some(there[~world.lead[there]], 1, scene), *_some(leads, 1, scene)))
+        count = 1 if world.setting.leads_read else 0
+        return Routed((*_some(there[~world.lead[there]], 1, scene), *_some(leads, count, scene)))
 
 
 class Oracle(Unlearning):
@@ -80,8 +81,8 @@ class Oracle(Unlearning):
 
     def route(self, scene: Scene) -> Routed:
         honest = scene.there[scene.state.network[scene.there] == HONEST]
-        lead = scene.world.lead[honest]
-        return Routed((*_some(honest[~lead], 1, scene), *_some(honest[lead], 1, scene)))
+        lead, count = scene.world.lead[honest], 1 if scene.world.setting.leads_read else 0
+        return Routed((*_some(honest[~lead], 1, scene), *_some(honest[lead], count, scene)))
 
 
 def _of(among: Ints, scene: Scene, sort: Sort) -> Ints:
@@ -117,7 +118,7 @@ class Ours:
             drawn = choose(roster, tip.facts, self.beliefs, tip.coins, tip.now, self.policy, released=True)
         rows = scene.world.rows
         handlers, waits = answering([rows[name] for name in drawn.order], scene)
-        leads, _ = answering([rows[name] for name in drawn.leads], scene)
+        leads, _ = answering([rows[name] for name in drawn.leads if scene.world.setting.leads_read], scene)
         return Routed((*handlers, *leads), waits, reviewed, drawn)
 
     def learn(self, report: Report) -> None:
@@ -132,7 +133,7 @@ class Ours:
 
 def answering(order: Sequence[int], scene: Scene) -> tuple[tuple[int, ...], int]:
     """Who opens the case, and how many were silent before him: the next is asked only then. If all are silent the last comes late."""
-    silent = scene.world.tosses.silent[scene.tip.number]
+    silent = scene.world.tosses.silent[scene.tip.number] | scene.state.absent
     for waits, number in enumerate(order):
         if not silent[number] or waits == len(order) - 1:
             return (number,), waits

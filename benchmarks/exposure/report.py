@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.exposure.attacks import SCENARIOS
+from benchmarks.exposure.attacks import AS_IT_IS, FURTHER, SCENARIOS, Scenario
 from benchmarks.exposure.measures import Mean, mean, removed
 from benchmarks.exposure.plots import Worlds, of
 from benchmarks.exposure.policies import POLICIES
@@ -15,7 +15,7 @@ from benchmarks.exposure.small import ANSWER, AWAKE, Small
 from routing.policy import Policy
 
 SEVERE = [name for name in SCENARIOS if name != "bribery_half"]
-"""The fifteen of ROUTING.md; the sixteenth is bribery that succeeds twice as often."""
+"""The fifteen of ROUTING.md; the sixteenth is bribery that succeeds twice as often. Those of FURTHER do not count either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ def targets(bench: Bench) -> Sequence[Target]:
 
 def written(bench: Bench, pictures: Sequence[str]) -> str:
     parts = [_head(bench), _picture(pictures[0]), _by_policy(bench), _reached(bench), _by_scenario(bench), *map(_picture, pictures[1:5])]
-    return "\n".join([*parts, _tricks(bench), _small(bench.small), _picture(pictures[5]), _picture(pictures[6]), _assumed(bench)])
+    return "\n".join(
+        [*parts, _as_it_is(bench), _tricks(bench), _small(bench.small), _picture(pictures[5]), _picture(pictures[6]), _assumed(bench)]
+    )
 
 
 def _head(bench: Bench) -> str:
@@ -124,8 +126,22 @@ def _reached(bench: Bench) -> str:
 
 
 def _by_scenario(bench: Bench) -> str:
+    counted, further = _troubles(bench, SCENARIOS), _troubles(bench, FURTHER)
+    return f"## Under attack\n\n{counted}\nFurther attacks, which do not count among the fifteen:\n\n{further}"
+
+
+def _as_it_is(bench: Bench) -> str:
+    note = (
+        "The base world without what the product does not have yet: no lead opens a case, and no informer stands outside. Half of the "
+        "outcomes are verified, by the next reader of the case's order, who opens it only then and leaks nothing. A handler who serves "
+        "the network that a case touches buries it, and nobody is ever told.\n"
+    )
+    return f"## As the product is today\n\n{note}\n{_troubles(bench, AS_IT_IS)}"
+
+
+def _troubles(bench: Bench, scenarios: Mapping[str, Scenario]) -> str:
     rows = []
-    for name, about in SCENARIOS.items():
+    for name, about in scenarios.items():
         worlds = bench.ran[name]
         flags = f"{of(worlds, 'ours', 'honest_flagged').value:.2f} / {of(worlds, 'ours', 'corrupt_flagged').value:.1f} %"
         betrayed = [str(of(worlds, policy, "lost")) for policy in ("today", "exclusions", "ours", "oracle")]
@@ -141,7 +157,7 @@ def _by_scenario(bench: Bench) -> str:
         "reviewed: honest / corrupt",
         "small pool",
     )
-    return f"## Under attack\n\n{_table(head, rows)}"
+    return _table(head, rows)
 
 
 def _tricks(bench: Bench) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.exposure.attacks import SCENARIOS, SERIES, Attack, Leaks, Opening, Says, Stirs
+from benchmarks.exposure.attacks import EVERY, Attack, Leaks, Opening, Says, Stirs
 from benchmarks.exposure.measures import BLOCKS, Inspector, Summary, gini, share
 from benchmarks.exposure.people import START, YEAR, Floats
 from benchmarks.exposure.policies import Ours, Routing, fresh_policy
@@ -93,7 +93,7 @@ class Run:
         known = self.cards.get(number)
         if known is None or known[0] != year:
             known = self.cards[number] = (year, human.card_on(day))
-        on_duty = (number + int(day)) % 10 >= 10 * world.setting.off_duty
+        on_duty = (number + int(day)) % 10 >= 10 * world.setting.off_duty and not self.state.absent[number]
         return Person(known[1], human.vetters, True, int(self.state.load[number]), on_duty, START + timedelta(days=human.since))
 
     def _catch_up(self, day: float) -> None:
@@ -125,7 +125,7 @@ class Run:
             return
         said = observed(world, tip, came.compromised)
         people = tuple(self._person(number, tip.day) for number in routed.readers)
-        informer, verified = f"informer-{world.tosses.informers[tip.number]}", bool(world.tosses.verified[tip.number])
+        informer, verified = self._informer(tip, routed)
         truth = came.compromised if said is None else said
         reports = [Report(tip, routed.readers, people, truth, informer, verified, closes)]
         heard = said is not None
@@ -133,6 +133,16 @@ class Run:
             reports, heard = [one for report in reports for one in attack.said(self.state, report, heard)], True
         for report in reports if heard else ():
             heapq.heappush(self.due, (closes, next(self.turn), report))
+
+    def _informer(self, tip: Tip, routed: Routed) -> tuple[str, bool]:
+        """Who tells, and whether it is verified."""
+        world = self.state.world
+        verified = bool(world.tosses.verified[tip.number])
+        if not world.setting.readers_tell:
+            return f"informer-{world.tosses.informers[tip.number]}", verified
+        handler = world.people[routed.readers[0]].card.person
+        others = [name for name in routed.drawn.order if name != handler] if routed.drawn is not None else []
+        return (others[0], True) if verified and others else (handler, False)
 
 
 def begin(world: World, routing: Routing, policy: Policy, attacks: Sequence[Attack] = ()) -> Run:
@@ -177,6 +187,6 @@ def _summary(running: Run) -> Summary:
 
 def job(scenario: str, seed: int, names: Sequence[str], policy: Policy, tips: int) -> Mapping[str, Summary]:
     """One world of a scenario, under each policy."""
-    about = SCENARIOS[scenario] if scenario in SCENARIOS else SERIES[scenario]
+    about = EVERY[scenario]
     world = make_world(seed, replace(about.setting, tips=tips))
     return {name: run(world, fresh_policy(name, policy), policy, [attack() for attack in about.attacks]) for name in names}

@@ -48,7 +48,8 @@ KINDS: Mapping[Sort, Kind] = {
 class Setting:
     """Shares and chances; days; standard deviations in log-odds. `own`, `other`: chance that a corrupt reader leaks a case of his network,
     and any other. `touches`: a tip touches the network of its region. `lost_anyway`: through nobody of the roster. `seen`, `delay`:
-    outcomes that are reported at all, and the mean days until then."""
+    outcomes that are reported at all, and the mean days until then. `leads_read` false: handlers alone open cases. `readers_tell`: nobody
+    else ever tells what came of a case; a handler of his own, and where it is verified the next of its order, who opens it for that."""
 
     tips: int = 1000
     scale: float = 1.0
@@ -80,3 +81,5 @@ class Setting:
     speaks: float = 0.45
     vetters: int = 10
     shills: int = 0
+    leads_read: bool = True
+    readers_tell: bool = False

@@ -20,12 +20,13 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class State:
     """`network`: what each person serves now. `load`: cases open. `reads`: cases opened so far, a row for each person, a column for each
-    region. `rng`: for what the policy, or an attack, tosses itself."""
+    region. `absent`: off duty today, and silent if drawn. `rng`: for what the policy, or an attack, tosses itself."""
 
     world: World
     network: Ints
     load: Ints
     reads: Ints
+    absent: Bools
     rng: np.random.Generator
 
     def most_read(self, there: Ints, count: int, region: int | None = None) -> Ints:
@@ -40,7 +41,8 @@ def fresh(world: World) -> State:
     count = len(world.people)
     network = np.array([human.network for human in world.people], dtype=np.int64)
     zeros = np.zeros(count, dtype=np.int64)
-    return State(world, network, zeros, np.zeros((count, REGIONS), dtype=np.int64), np.random.default_rng([world.seed, 21]))
+    reads, absent = np.zeros((count, REGIONS), dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    return State(world, network, zeros, reads, absent, np.random.default_rng([world.seed, 21]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -86,8 +87,11 @@ class Plan:
     """How a world differs from the others. `own`, `other`: how often a corrupt reader leaks a case of his network, and any other.
     `clusters`: corruption comes by town or by pair of vetters. `declared`: how much of the other ties the cards tell. `seen`: how many
     outcomes are told, `false_alarm` and `unnoticed` wrongly. `late`: days until then, in the mean. `leaving`: how many a year.
-    `framed`: so many honest readers of whom four informers say the worst. `coins`: so many draws of
-    one tip at the end, to see whether people are drawn as often as is said."""
+    `framed`: so many honest readers of whom four informers say the worst. `on_duty`: share of the people, at any day. `hidden`: of the
+    corrupt, how many serve a network that none of their ties touches; the others by what `Settlers` says. `asleep`: so many cases a
+    corrupt reader reads before he leaks any, and from then on only the `valuable` share. `praised`: how many of his cases he reports as
+    clean, whatever others tell of them; `confirmed`: how many of these a friend of another agency verifies. `coins`: so many draws of one
+    tip at the end, to see whether people are drawn as often as is said."""
 
     name: str
     people: int = 400
@@ -104,6 +108,12 @@ class Plan:
     verified: float = 0.4
     leaving: float = 0.15
     framed: int = 0
+    on_duty: float = 0.6
+    hidden: float = 0.0
+    asleep: int = 0
+    valuable: float = 1.0
+    praised: float = 0.0
+    confirmed: float = 0.0
     small_ngos: int = 60
     towns: int = 4
     areas: int = 8
@@ -119,6 +129,8 @@ class Soul:
     networks: frozenset[str] = frozenset()
     until: list[datetime] = field(default_factory=list)
     """When each of his open cases ends."""
+    read: Counter[str] = field(default_factory=Counter)
+    """Cases that each policy has given him."""
 
     @property
     def corrupt(self) -> bool:
@@ -199,6 +211,9 @@ class Settlers:
             return frozenset()
         areas = [land.atlas.area(place) for place in (home, *others)]
         tied = [area for area in areas if area in land.ring]
+        if plan.hidden and dice.random() < plan.hidden:
+            networks = [land.network(n) for n in range(len(land.ring))]
+            return dice.choice([one for one in networks if one.isdisjoint(tied)] or networks)
         at = dice.random()
         area = tied[0] if at < 0.6 and tied else dice.choice(tied) if at < 0.8 and tied else dice.choice(land.ring)
         return land.network(land.ring.index(area) - dice.randint(0, 1))

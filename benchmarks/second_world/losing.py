@@ -22,11 +22,13 @@ FROM_HERE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a case goes, whoever reads it: the first reader does not answer; an enforcement lead is needed; a second reader looks again."""
+    """How a case goes, whoever reads it: the first reader does not answer; an enforcement lead is needed; a second reader looks again; it
+    is worth betraying."""
 
     absent: bool
     operation: bool
     second_look: bool
+    valuable: bool
 
     def readers(self, order: Sequence[str], leads: Sequence[str]) -> tuple[str, ...]:
         """Who opens it."""
@@ -35,22 +37,25 @@ class Way:
         return (*order[first:last], *(leads[:1] if self.operation else ()))
 
 
-def cast(dice: random.Random) -> Way:
-    return Way(dice.random() < 0.12, dice.random() < 0.7, dice.random() < 0.2)
+def cast(dice: random.Random, plan: Plan) -> Way:
+    return Way(dice.random() < 0.12, dice.random() < 0.7, dice.random() < 0.2, plan.valuable == 1 or dice.random() < plan.valuable)
 
 
 def leaks(soul: Soul, tip: Tip, plan: Plan) -> float:
+    """Chance that he does once he is awake."""
     if not soul.corrupt:
         return 0.0
     return plan.own if soul.networks & tip.areas else plan.other
 
 
-def loss(readers: Sequence[Soul], tip: Tip, plan: Plan) -> float:
-    """Chance that the case is lost; certain where all its readers serve the network: they bury it."""
-    if readers and all(soul.networks & tip.areas for soul in readers):
+def loss(policy: str, readers: Sequence[Soul], tip: Tip, plan: Plan, way: Way) -> float:
+    """Chance that the case is lost; certain where all its readers serve the network: they bury it. Readers are awake by the cases that
+    this policy gave them."""
+    awake = [soul for soul in readers if way.valuable and soul.read[policy] >= plan.asleep]
+    if awake and len(awake) == len(readers) and all(soul.networks & tip.areas for soul in awake):
         return 1.0
     kept = 1 - RAID
-    for soul in readers:
+    for soul in awake:
         kept *= 1 - leaks(soul, tip, plan)
     return 1 - kept
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from bot.__main__ import app
 from tests.peers.command import ROOT
 
 TIP = "Ayúdenme, estoy encerrada en una casa. El jefe de policía de Puerto Alondra lo sabe."
@@ -23,6 +26,12 @@ def analyse(home: Path, given: bytes, *words: str, env: Mapping[str, str] | None
     return subprocess.run(done, input=given, capture_output=True, env=environment, cwd=ROOT, timeout=60, check=False)
 
 
+def refused_or_listed(*words: str, **env: str) -> Result:
+    """In this process, which takes no three seconds: where no text is read, nothing of it can be kept."""
+    gone = dict.fromkeys(name for name in os.environ if name.startswith("TIPLINE_"))
+    return CliRunner().invoke(app, ["analyse", *words], env={**gone, **env, "COLUMNS": "200"})
+
+
 def lines(*given: object) -> bytes:
     return "".join(json.dumps(one) + "\n" for one in given).encode()
 
@@ -32,9 +41,9 @@ def answers(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, object]]
 
 
 def test_codes_are_listed_without_any_setting(tmp_path: Path) -> None:
-    done = analyse(tmp_path / "home", b"", "--codes", env={"TIPLINE_HOME": "not absolute"})
-    listed = done.stdout.decode().splitlines()
-    assert done.returncode == 0
+    done = refused_or_listed("--codes", HOME=str(tmp_path / "home"), TIPLINE_HOME="not absolute")
+    listed = done.stdout.splitlines()
+    assert done.exit_code == 0
     assert {"official.police", "danger.locked_in"} <= set(listed)
     assert len(set(listed)) == len(listed)
     assert not (tmp_path / "home").exists()
@@ -49,22 +58,26 @@ def test_each_line_is_answered_in_order_and_nothing_is_kept(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, b"")
     first, *rest = answers(done)
     assert [first["id"], *(answer["id"] for answer in rest)] == ["a", "7", "b", "c"]
+    assert first["translation"] is None
     assert "Puerto Alondra" in json.dumps(first, ensure_ascii=False)
     assert not [file for file in (tmp_path / "home").rglob("*") if file.is_file()]
 
 
 def test_real_packages_translate(tmp_path: Path, models: Path) -> None:
-    env = {"TIPLINE_LANGUAGE_PACKS": str(models)}
-    given = lines({"id": "a", "text": TIP})
-    (translated,) = answers(analyse(tmp_path / "home", given, env=env))
-    (plain,) = answers(analyse(tmp_path / "home", given, "--no-translate", env=env))
+    done = analyse(tmp_path / "home", lines({"id": "a", "text": TIP}), env={"TIPLINE_LANGUAGE_PACKS": str(models)})
+    (translated,) = answers(done)
     assert isinstance(translated["translation"], str)
     assert translated["translation"].startswith("Help me")
-    assert plain["translation"] is None
 
 
 @pytest.mark.claim("T15")
-@pytest.mark.parametrize("env", [{}, {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}], ids=["utf-8", "C"])
+@pytest.mark.parametrize(
+    "env",
+    [
+        pytest.param({}, marks=pytest.mark.thorough, id="utf-8"),
+        pytest.param({"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}, id="C"),
+    ],
+)
 def test_bad_lines_are_counted_by_number_the_others_answered_and_nothing_repeated(tmp_path: Path, env: Mapping[str, str]) -> None:
     bad = [
         f"{CANARY}".encode(),
@@ -93,8 +106,8 @@ def test_no_text_stops_it(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_are_told_one_sentence_each(tmp_path: Path) -> None:
-    done = analyse(tmp_path / "home", b"", env={"TIPLINE_LANGUAGES": "english", "TIPLINE_REGIONS": "/nowhere"})
-    assert done.returncode == 2
-    told = done.stderr.decode()
+    done = refused_or_listed(TIPLINE_HOME=str(tmp_path / "home"), TIPLINE_LANGUAGES="english", TIPLINE_REGIONS="/nowhere")
+    assert done.exit_code == 2
+    told = done.stderr
     assert told.count("TIPLINE_LANGUAGES") == told.count("TIPLINE_REGIONS") == 1
     assert "/nowhere" not in told

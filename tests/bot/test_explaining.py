@@ -34,7 +34,7 @@ from storage import tables
 from storage.engine import open_database
 from storage.store import SqlStore
 from tests.attacks.acts import TIP, grant_in, offered_case, on_grant, opened_case
-from tests.handlers.test_line_escrow import gate_of
+from tests.handlers.test_line_escrow import enrol_trustee, gate_of
 from tests.line import TestLine, fresh_line
 
 pytestmark = pytest.mark.enable_socket
@@ -107,6 +107,15 @@ async def test_it_names_nobody_and_gives_no_reason(tmp_path: Path) -> None:
             assert not words & {code.value for code in Code}
             assert not words & {*line.atlas.regions, *line.atlas.agencies, *TIP.split()}
         assert max(map(len, text_of(told, everybody=True).splitlines())) <= WIDE
+
+
+@pytest.mark.asyncio
+async def test_whoever_could_never_be_drawn_is_not_said_to_be_kept_out(tmp_path: Path) -> None:
+    async with fresh_line(tmp_path) as line:
+        officers = {await enrol_trustee(line), await enrol_trustee(line, role=Role.AUDITOR)}
+        told = await told_of(line, await offered_case(line))
+        assert told.barred
+        assert officers.isdisjoint(told.barred)
 
 
 @pytest.mark.asyncio

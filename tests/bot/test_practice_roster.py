@@ -27,7 +27,8 @@ WORLD: dict[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))
 ATLAS = load_atlas(FILE)
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-KEYS = {person: (f"age1{person}", f"key-{person}") for person in practice_people(WORLD)}
+OFFICERS = practice_people(WORLD, "officers")
+KEYS = {person: (f"age1{person}", f"key-{person}") for person in (*practice_people(WORLD), *OFFICERS)}
 CARDS = practice_cards(WORLD, TODAY, KEYS)
 ROSTER = Roster(tuple(Person(card, ("vetter-a", "vetter-b")) for card in CARDS), ATLAS)
 PLACES = {RegionKind.TOWN, RegionKind.PORT}
@@ -122,7 +123,10 @@ def test_the_roster_is_varied() -> None:
 
 
 def test_no_two_people_share_a_name_so_naming_one_names_nobody_else() -> None:
-    names = [words(name) for name in (*practice_people(WORLD).values(), *(official["name"] for official in WORLD["officials"]))]
+    names = [
+        words(name)
+        for name in (*practice_people(WORLD).values(), *OFFICERS.values(), *(official["name"] for official in WORLD["officials"]))
+    ]
     assert len(practice_people(WORLD)) == len(WORLD["people"])
     assert not [1 for n, one in enumerate(names) for other in names[:n] if could_be(one, other)]
 
@@ -187,3 +191,12 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
         file.write_bytes(content)
     with pytest.raises(AtlasFileError, match=complaint):
         load_atlas(file)
+
+
+def test_the_officers_are_a_quorum_and_two_auditors_of_two_agencies() -> None:
+    cards = practice_cards(WORLD, TODAY, KEYS, "officers")
+    assert all(parse_card(card_bytes(card)) == card for card in cards)
+    assert Counter(card.role for card in cards) == {Role.TRUSTEE: 3, Role.AUDITOR: 2}
+    one, other = [card.agency for card in cards if card.role is Role.AUDITOR]
+    assert ATLAS.apart(one, other)
+    assert OFFICERS.keys().isdisjoint(practice_people(WORLD))

@@ -30,7 +30,7 @@ from sealing.rows import CaseRow, CaseState
 from sealing.statements import release_code, signed_release, statement_bytes
 from storage.engine import Database, open_database
 from storage.store import SqlStore
-from tests.bot.test_vetting import REGIONS, SPOKEN, VETTERS, Office, why
+from tests.bot.office import REGIONS, SPOKEN, VETTERS, Office, why
 from tests.handlers.roster_world import Chance
 from tests.line import SetClock
 from tests.storage.rows import a_case

@@ -7,30 +7,23 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from bot import mail
-from bot.__main__ import PLAIN, app
 from bot.enrol import Public
 from bot.files import VettersError, load_vetters, read_chain
-from bot.settings import DiskFiles, Mode, Settings, load_settings
 from handlers.enrolment import News
 from handlers.leaving import Matter
 from handlers.ports import Trouble
 from handlers.releases import Freed
 from handlers.reviews import Inquiry
-from routing.cards import card_bytes
-from routing.people import Card, Hold, Role
+from routing.people import Hold
 from sealing import age, custody, signing
-from sealing.card import SignedCard, parse_signed_card
+from sealing.card import parse_signed_card
 from sealing.custody import EntryKind
 from sealing.dead_cards import NAME, DeadCards
 from sealing.passphrase import PersonKey, lock, unlock
@@ -39,83 +32,10 @@ from sealing.said import Letter, letter
 from sealing.statements import signed_statement, statement_bytes
 from storage.engine import open_database
 from storage.store import SqlStore
+from tests.bot.office import REGIONS, SPOKEN, VETTERS, Office, why
 from triage.sensitive import Sensitive
 
-SPOKEN = "four quiet otters swim"
-REGIONS = """
-regions = [ { id = "cs", kind = "country", names = ["Costa Serena"] }, { id = "ln", kind = "region", parent = "cs", names = ["Norte"] } ]
-agencies = [ { id = "trust", kind = "ngo", region = "cs", names = ["Harbour Trust"] } ]
-"""
-VETTERS = {"vera": "harbour trust", "vito": "border office", "vick": "third house"}
 pytestmark = pytest.mark.enable_socket
-
-
-@dataclass(frozen=True)
-class Office:
-    """Everybody's files in one folder, and the environment of a line."""
-
-    folder: Path
-    keys: Mapping[str, PersonKey]
-    public: Mapping[str, Public]
-
-    @property
-    def env(self) -> Mapping[str, str | None]:
-        given = {
-            "TIPLINE_HOME": str(self.folder / "home"),
-            "TIPLINE_REGIONS": str(self.folder / "regions.toml"),
-            "TIPLINE_VETTERS": str(self.folder / "vetters"),
-            "HOME": str(self.folder / "nobody"),
-        }
-        return {**{name: None for name in os.environ if name.startswith("TIPLINE_")}, **given}
-
-    def run(self, *words: str | Path, env: Mapping[str, str] | None = None, told: str | None = None) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], env={**self.env, **(env or {})}, input=told)
-
-    def done(self, *words: str | Path, env: Mapping[str, str] | None = None, told: str | None = None) -> str:
-        """Its output, when all went well."""
-        result = self.run(*words, env=env, told=told)
-        assert result.exit_code == 0, (result.output, result.exception)
-        return re.sub(r"\s+", " ", result.output)
-
-    def by(self, vetter: str) -> tuple[str | Path, ...]:
-        return ("--key", self.folder / f"{vetter}.key", "--passphrase-file", self.folder / "spoken", "--yes")
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
-
-    def card(self, sequence: int = 1, person: str = "ana", **details: Any) -> Path:
-        """A card with two signatures, made without the command line, which has tests of its own."""
-        now = datetime.now(UTC).replace(microsecond=0)
-        of = self.public[person]
-        card = Card(
-            of.person, "Ana Example", (), of.age, of.verify, Role.HANDLER, "trust", (), "ln", "ln", (), (), ("Leo Example",), ("es",),
-            child_clearance=True, capacity=5, founder=False, sequence=sequence, issued=now, expires=(now + timedelta(days=365)).date(),
-        )  # fmt: skip
-        signed = SignedCard(card_bytes(replace(card, **details)))
-        for vetter in ("vera", "vito"):
-            signed = signed.signed_by(self.keys[vetter].sign_seed)
-        file = self.folder / f"{person}{sequence}.card"
-        file.write_bytes(signed.to_bytes())
-        return file
-
-    def listed(self) -> list[dict[str, object]]:
-        """What `roster list --json` says."""
-        found: list[dict[str, object]] = json.loads(self.run("roster", "list", "--json").stdout)
-        return found
-
-    def settings(self) -> Settings:
-        settings = load_settings({name: value for name, value in self.env.items() if value is not None}, DiskFiles(), Mode.OFFLINE)
-        assert isinstance(settings, Settings)
-        return settings
-
-    def entry(self, vetter: str) -> dict[str, str]:
-        public = self.public[vetter]
-        return {"name": f"Vetter {vetter}", "agency": VETTERS.get(vetter, "fourth house"), "verify": public.verify, "age": public.age}
-
-    def write_list(self, file: Path, *vetters: str) -> Path:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps({"vetters": [self.entry(vetter) for vetter in vetters]}))
-        return file
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +65,6 @@ def office(made: Path, keys: dict[str, PersonKey], tmp_path: Path) -> Iterator[O
     office.write_list(tmp_path / "vetters" / "1.json", *VETTERS)
     yield office
     os.umask(before)
-
-
-def why(result: Result) -> str:
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        assert isinstance(result.exception, PLAIN), repr(result.exception)
-        return str(result.exception)
-    assert result.exit_code != 0
-    return re.sub(r"\s+", " ", result.output)
 
 
 # ---- invitations and keys

@@ -12,7 +12,7 @@ from sqlalchemy import Table, select
 from starlette.routing import Route
 
 from desk.access import SESSION_MS
-from desk.api import KINDS, OF_A_CASE, OF_A_TRUSTEE, OF_HIMSELF
+from desk.api import KINDS, OF_A_CASE, OF_A_TRUSTEE, OF_AN_AUDITOR, OF_HIMSELF
 from sealing.rows import ActRow, GrantState, Handout, ShareRow, ShareState
 from storage import tables
 from storage.desk_store import DeskReads
@@ -160,6 +160,8 @@ async def test_what_is_somebody_elses_is_to_everybody_as_if_it_were_not(database
         for session in (session_of[bela.who.id], session_of[nobody_s.id]):
             nothing: dict[tuple[str, str, str], httpx.Response] = {}
             for method, path, body, unknown in tries(the_routes(desk), ana.ids):
+                if body is not None and body["kind"] in OF_AN_AUDITOR:
+                    continue
                 answer = await asked(desk.client, session, (method, path, body))
                 if path not in WITHOUT_AN_ID:
                     of = (method, unknown.rpartition("/")[0], "" if body is None else str(body["kind"]))
@@ -195,7 +197,8 @@ async def test_of_his_own_cases_he_reads_what_he_opened_and_acts_where_his_part_
                     taken.setdefault(kind, set()).add(name)
         of_a_case = {kind: {"offered", "open", "struck"} for kind in OF_A_CASE}
         of_a_trustee = {kind: {"share asked"} for kind in OF_A_TRUSTEE}
-        assert taken == of_a_case | of_a_trustee | {kind: {"none"} for kind in OF_HIMSELF}
+        of_an_auditor = {kind: set(ana.cases) for kind in OF_AN_AUDITOR}
+        assert taken == of_a_case | of_a_trustee | of_an_auditor | {kind: {"none"} for kind in OF_HIMSELF}
         assert (await desk.client.get(f"/desk/acts/{ana.waiting}", headers=session)).status_code == 202
         assert (await desk.client.get(f"/desk/acts/{ana.answered}", headers=session)).status_code == 200
 
@@ -206,3 +209,16 @@ async def test_an_act_of_himself_writes_down_who_is_logged_in_and_no_other(datab
         act = {**an_act("push", ""), "person": ana.id, "person_id": ana.id}
         assert (await desk.client.post(ACTS, json=act, headers=await desk.enter(bela))).status_code == 202
         assert {row[1] for row in await rows(database, tables.act)} == {bela.id}
+
+
+@pytest.mark.claim("T28")
+async def test_an_auditors_act_is_taken_of_any_case_and_tells_nothing(database: Database, clock: SetClock) -> None:
+    """The web process cannot read who is an auditor: of a case that is there, one that is not, and somebody else's it answers the same."""
+    async with serving(database, clock) as desk:
+        ana, bela = await a_holder(desk, clock), await desk.enrol()
+        session = await desk.enter(bela)
+        for kind in OF_AN_AUDITOR:
+            for case in (*ana.cases.values(), an_id()):
+                act = an_act(kind, case)
+                answer = await desk.client.post(ACTS, json=act, headers=session)
+                assert (answer.status_code, answer.json()) == (202, {"id": act["id"]})

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-GATES = frozenset({"may_read", "may_approve"})
-"""routing/gate.py's own. `may_read` answers Refused or a seat; `may_approve` a refusal, or None for yes."""
+GATES = frozenset({"may_read", "may_approve", "may_audit"})
+"""routing/gate.py's own. `may_read` answers Refused or a seat; the others a refusal, or None for yes."""
 LEAVES = frozenset({"peel", "offer", "hand_out", "put_share", "put_keys"})
 """Calls that take an outer lock off, or write what somebody is shown."""
 DESK_READS = frozenset({"envelopes", "take_handout", "grants_of", "shares_asked"})
@@ -93,7 +93,7 @@ def _functions(module: str, tree: ast.Module) -> Iterator[tuple[str, Function]]:
 def _all_gates(functions: list[Known]) -> dict[str, Kind]:
     """By whole name, and by its last part: routing's own, and every function whose yes is theirs. One of the same last part that is no gate
     takes it from all."""
-    gates = {"may_read": Kind.REFUSAL, "may_approve": Kind.NOT_NONE}
+    gates = {"may_read": Kind.REFUSAL, "may_approve": Kind.NOT_NONE, "may_audit": Kind.NOT_NONE}
     while True:
         named: dict[str, set[Kind | None]] = {}
         for known in functions:

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from handlers.memory import Safety
 from handlers.ports import Sent, Unsent, Wait
+from handlers.state import Safety
 from handlers.thread import read_thread
 from sealing import plaintexts
 from sealing.custody import EntryKind

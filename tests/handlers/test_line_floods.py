@@ -7,7 +7,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +16,11 @@ import pytest_asyncio
 import handlers.understanding
 import handlers.voices
 from handlers.crowds import Crowds
-from routing.gate import GateFile, parse_gate
-from sealing import age, plaintexts
-from sealing.rows import Accepted, CaseRow, CaseState, Envelope, Part, TaskKind
+from sealing.rows import Accepted, CaseRow, CaseState, Part, TaskKind
 from storage import tables
 from storage.counting import tally
+from tests.handlers.crowds import COPIED, flood, opened, the_item
+from tests.handlers.test_line_escrow import gate_of
 from tests.handlers.test_line_forgetting import SlowTranslator
 from tests.line import CHANNEL, TestLine, fresh_line
 from tests.storage.rows import count
@@ -31,63 +30,9 @@ from triage.tip import Control, Form, Inbound
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
-COPIED = "El jefe de policía de Peñalta cobra por las mujeres que trabajan encerradas en el bar del puerto y todos aquí lo saben ya ({})"
+
 OWN = "Me tienen encerrada en una casa, ayúdenme por favor"
 MARK = re.compile(r"\(([0-9]+)\)")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A case as its readers can open it."""
-
-    parts: list[Envelope]
-    messages: list[dict[str, object]]
-
-    @property
-    def texts(self) -> list[str]:
-        return [str(message["text"]) for message in self.messages]
-
-
-async def opened(line: TestLine, case_id: str) -> Opened:
-    """With the key file of anybody in the drawn order, its outer lock peeled."""
-    async with line.store.begin() as tx:
-        grants, parts = await tx.grants(case_id), list(await tx.envelopes(case_id))
-    identities = []
-    for grant in grants:
-        for person in line.person_keys.values():
-            try:
-                identities.append(plaintexts.read_key_file(age.unseal(line.keys.peel(grant.key_file), person.identity))[2])
-            except age.OpenError:
-                continue
-    messages = []
-    for part in parts:
-        if part.part is Part.MESSAGE:
-            for identity in set(identities):
-                try:
-                    messages.append(age.read_json(age.unseal(part.sealed, identity), "message"))
-                except age.OpenError:
-                    continue
-    return Opened(parts, messages)
-
-
-async def gate_of(line: TestLine, case_id: str) -> GateFile:
-    async with line.store.begin() as tx:
-        case = await tx.case(case_id)
-    assert case is not None
-    assert case.gate is not None
-    return parse_gate(line.keys.open_gate(case_id, case.gate))
-
-
-async def flood(line: TestLine, phones: range, text: str = COPIED) -> None:
-    for n in phones:
-        await line.write(f"+999 100 {n:04}", text.format(n))
-
-
-async def the_item(line: TestLine) -> str:
-    async with line.database.begin(reading=True) as transaction:
-        rows = await transaction.run(tables.cluster.select().where(tables.cluster.c.case_id.is_not(None)))
-    (case_id,) = {str(row.case_id) for row in rows}
-    return case_id
 
 
 @pytest_asyncio.fixture

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select, update
 
-from handlers.memory import Safety
 from handlers.ports import MaybeSent, NotSent, Sent, Unsent, Wait
+from handlers.state import Safety
 from handlers.thread import read_thread
 from sealing.age import OpenError
 from sealing.rows import Purpose, SendingState, TaskKind

@@ -320,15 +320,17 @@ async def test_no_word_address_or_place_stands_in_the_database_in_clear(line: Te
 
 
 @pytest.mark.claim("T11")
-async def test_codes_open_to_neither_reader_nor_server_alone(line: TestLine) -> None:
+async def test_codes_open_to_neither_reader_nor_server_nor_both(line: TestLine) -> None:
+    """To whom they open: test_line_audits."""
     case_id, _, identity = await opened_case(line)
     async with line.store.begin() as tx:
         note = next(e for e in await tx.envelopes(case_id) if e.part is Part.NOTE)
-    with pytest.raises(age.OpenError):
-        age.unseal(note.sealed, identity)
     peeled = line.keys.peel(note.sealed)
     assert b"codes" not in peeled
-    assert age.read_json(age.unseal(peeled, identity), "codes")["codes"]
+    server = [held for epochs in line.keys.epochs.values() for held in epochs.values()]
+    for sealed, key in [(note.sealed, identity), *((peeled, key) for key in (identity, *server))]:
+        with pytest.raises(age.OpenError):
+            age.unseal(sealed, key)
 
 
 @pytest.mark.parametrize(("chrf", "above"), [(71.0, True), (30.0, False)])

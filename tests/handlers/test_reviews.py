@@ -33,7 +33,7 @@ from sealing.rows import DAY_MS, HOUR_MS
 from sealing.said import Letter
 from storage import tables
 from tests.handlers.cases.leaving import as_new, letters, with_letters
-from tests.handlers.learning.test_lessons import lesson, other_worker, put, rows
+from tests.handlers.learning.records import lesson, other_worker, put, rows
 from tests.line import TestLine, fresh_line, practice_line
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]

@@ -1,51 +1,20 @@
-"""The signed form of an incoming text message, and the length of texts on the air."""
+"""The signed form of an incoming text message."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.channels import Refused, pieces
-from handlers.text import (
-    MAX_BODY,
-    MAX_FIELDS,
-    MAX_TEXT,
-    SIGNATURE_HEADER,
-    Encoding,
-    Told,
-    TwilioWebhook,
-    address_of,
-    fit_sms,
-    form_items,
-    parse_form,
-    sms_units,
-)
-from sealing.rows import Receipt
-from tests.peers.twilio import PRACTICE_SID, incoming, pictures, signed_form, status, whatsapp
+from handlers.channels import Refused
+from handlers.text import SIGNATURE_HEADER, TwilioWebhook, address_of, parse_form
+from tests.handlers.texts import BUSINESS, LINE, NOW, PATH, SOURCE, TOKEN, URL, WEBHOOK, read
+from tests.peers.twilio import PRACTICE_SID, incoming, pictures, signed_form, whatsapp
 from triage.sensitive import Sensitive
 from triage.tip import Control, Form, Inbound
-
-TOKEN = "practice-twilio-token"
-URL, PATH = "https://line.example.org", "/twilio/message"
-LINE, SOURCE, BUSINESS = "+15005550006", "+34612345678", "+15005550009"
-NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
-
-WEBHOOK = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), URL, LINE, BUSINESS)
-
-
-def read(fields: dict[str, str], url: str = URL + PATH, token: str = TOKEN) -> Inbound | Refused:
-    body, headers = signed_form(url, token, fields)
-    items = parse_form(body)
-    assert not isinstance(items, Refused)
-    return WEBHOOK.read(items, headers[SIGNATURE_HEADER], PATH, NOW)
 
 
 def test_a_signed_message() -> None:
@@ -301,66 +270,6 @@ def test_twilio_blocks_nobody_on_whatsapp_for_a_word() -> None:
     assert (message.control, blocked.control) == (None, Control.STOP)
 
 
-STATUS, SENDING = "/twilio/status", "0a" * 32
-
-
-def told(fields: dict[str, str], query: str, signed: str | None = None) -> Told | Refused | None:
-    body, headers = signed_form(URL + STATUS + (f"?{query}" if query else "") if signed is None else signed, TOKEN, fields)
-    items = parse_form(body)
-    assert not isinstance(items, Refused)
-    return WEBHOOK.told(items, headers[SIGNATURE_HEADER], STATUS, query)
-
-
-@pytest.mark.parametrize(
-    ("word", "receipt"),
-    [
-        ("delivered", Receipt.DELIVERED),
-        ("read", Receipt.DELIVERED),
-        ("failed", Receipt.FAILED),
-        ("undelivered", Receipt.FAILED),
-        ("sent", None),
-        ("queued", None),
-        ("canary", None),
-    ],
-)
-def test_what_became_of_a_text(word: str, receipt: Receipt | None) -> None:
-    sid = "SM" + "2" * 32
-    expected = None if receipt is None else Told(SENDING, sid, receipt)
-    assert told(status(sid, LINE, SOURCE, word), f"id={SENDING}") == expected
-
-
-def test_one_part_that_arrived_says_nothing_of_the_whole_text() -> None:
-    sid = "SM" + "2" * 32
-    assert told(status(sid, LINE, SOURCE, "delivered"), f"id={SENDING}&parts=3") is None
-    assert told(status(sid, LINE, SOURCE, "failed"), f"id={SENDING}&parts=3") == Told(SENDING, sid, Receipt.FAILED)
-
-
-@pytest.mark.claim("T14")
-def test_a_status_that_is_not_signed_with_its_whole_address_is_refused() -> None:
-    fields = status("SM" + "2" * 32, LINE, SOURCE, "failed")
-    for signed in (
-        URL + STATUS,
-        f"{URL}{STATUS}?id={'0b' * 32}",
-        f"{URL}{PATH}?id={SENDING}",
-        f"https://evil.example{STATUS}?id={SENDING}",
-    ):
-        assert told(fields, f"id={SENDING}", signed=signed) is Refused.BAD_SIGNATURE
-
-
-@pytest.mark.parametrize(
-    "query",
-    ["", "id=", "id=12", f"id={SENDING}0", f"id={SENDING.upper()}", f"id={SENDING}&id={SENDING}", f"x=1&id={SENDING}", "id=%30a" * 32],
-)
-def test_a_status_of_no_ledger_id_is_unreadable(query: str) -> None:
-    assert told(status("SM" + "2" * 32, LINE, SOURCE, "failed"), query) is Refused.UNREADABLE
-
-
-def test_a_status_without_its_message_is_unreadable() -> None:
-    fields = status("SM" + "2" * 32, LINE, SOURCE, "failed")
-    for missing in ("MessageSid", "MessageStatus"):
-        assert told({name: value for name, value in fields.items() if name != missing}, f"id={SENDING}") is Refused.UNREADABLE
-
-
 def test_a_public_address_with_a_port_signs_with_and_without_it() -> None:
     """Twilio's own signing is inconsistent there."""
     webhook = TwilioWebhook(PRACTICE_SID, Sensitive(TOKEN), "https://line.example.org:8443", LINE)
@@ -407,108 +316,4 @@ def test_addresses(sender: str, address: str) -> None:
     assert address_of(sender) == address
 
 
-async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-
-
-@pytest.mark.asyncio
-async def test_a_body_in_pieces() -> None:
-    assert await form_items(_chunks(b"Body=caf%C3", b"%A9+solo&Empty=&", b"A=1&A=2")) == (
-        ("Body", "café solo"),
-        ("Empty", ""),
-        ("A", "1"),
-        ("A", "2"),
-    )
-
-
-@pytest.mark.asyncio
-async def test_a_body_without_end_is_not_read_to_its_end() -> None:
-    taken = 0
-
-    async def flood() -> AsyncIterator[bytes]:
-        nonlocal taken
-        while True:
-            taken += 1024
-            yield b"x" * 1024
-
-    assert await form_items(flood()) is Refused.UNREADABLE
-    assert taken <= MAX_BODY + 1024
-
-
-@pytest.mark.parametrize(
-    "body", [b"Body", b"Body=%FF", b"Body=%ED%A0%80", b"Body=\xc3\xa9", b"A=1&" * MAX_FIELDS + b"A=1", b"B=" + b"x" * MAX_BODY]
-)
-def test_what_is_no_form(body: bytes) -> None:
-    assert parse_form(body) is Refused.UNREADABLE
-
-
-@given(st.binary(max_size=300))
-def test_parsing_and_reading_are_total(body: bytes) -> None:
-    items = parse_form(body)
-    assert isinstance(items, Refused) or WEBHOOK.read(items, "", PATH, NOW) is Refused.BAD_SIGNATURE
-
-
 words = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@given(words, words)
-def test_any_text_arrives_as_it_was_sent(text: str, more: str) -> None:
-    message = read(incoming(SOURCE, LINE, text, Extra=more))
-    assert isinstance(message, Inbound)
-    assert message.text.reveal() == text
-
-
-@given(st.lists(st.tuples(words.filter(bool), words), min_size=1, max_size=20))
-def test_a_form_comes_back_whole_and_in_order(items: list[tuple[str, str]]) -> None:
-    assert parse_form(urlencode(items).encode()) == tuple(items)
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding", "units", "segments"),
-    [
-        ("", Encoding.GSM7, 0, 0),
-        ("a" * 160, Encoding.GSM7, 160, 1),
-        ("a" * 161, Encoding.GSM7, 161, 2),
-        ("a" * 306, Encoding.GSM7, 306, 2),
-        ("a" * 307, Encoding.GSM7, 307, 3),
-        ("€" * 80, Encoding.GSM7, 160, 1),
-        ("a" * 152 + "€" + "a" * 152, Encoding.GSM7, 306, 3),  # the euro does not fit the first segment's last septet
-        ("¿Estás?", Encoding.UCS2, 7, 1),
-        ("¿Qué año, Ñandú ü à?".replace("ú", "u"), Encoding.GSM7, 20, 1),
-        ("я" * 70, Encoding.UCS2, 70, 1),
-        ("я" * 71, Encoding.UCS2, 71, 2),
-        ("😀" * 35, Encoding.UCS2, 70, 1),
-        ("😀" * 67, Encoding.UCS2, 134, 3),  # 33 whole pairs a segment, not 33 and a half
-        ("it’s", Encoding.UCS2, 4, 1),
-    ],
-)
-def test_sms_units(text: str, encoding: Encoding, units: int, segments: int) -> None:
-    found = sms_units(text)
-    assert (found.encoding, found.units, found.segments) == (encoding, units, segments)
-
-
-def test_typographic_marks_become_plain_only_when_that_helps() -> None:
-    assert fit_sms("“It’s safe” – yes…") == '"It\'s safe" - yes...'
-    assert fit_sms("“Привет” – да") == "“Привет” – да"
-    assert fit_sms("está – bien") == "está – bien"
-
-
-@given(st.text())
-def test_fitting_never_makes_a_text_dearer_in_kind(text: str) -> None:
-    fitted = fit_sms(text)
-    assert fitted == text or sms_units(fitted).encoding is Encoding.GSM7
-
-
-@given(st.text(alphabet="ab \nñ😀", max_size=4000))
-def test_parts_are_the_text_and_fit(text: str) -> None:
-    parts = pieces(text, MAX_TEXT)
-    assert "".join(parts) == text
-    assert all(len(part.encode("utf-16-le")) // 2 <= MAX_TEXT for part in parts)
-
-
-def test_parts_are_cut_between_words() -> None:
-    first, second = pieces("word " * 321, MAX_TEXT)
-    assert first.endswith("word ")
-    assert second == "word "
-    assert [len(part) for part in pieces("x" * 1601, MAX_TEXT)] == [1600, 1]

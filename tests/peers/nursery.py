@@ -8,6 +8,7 @@ What every worker reads from files at its start is read once, here.
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import signal
@@ -24,10 +25,13 @@ from bot.child import main
 from bot.files import load_lexicons
 from bot.handover import Role
 from bot.practice_line import WORLD
+from desk.pages import desk_page, handset_page
+from handlers.phrases import Phrase
 from handlers.telegram_sender import TelegramSender
 from handlers.twilio_sender import TwilioSender
 from sealing.points import Point, listen
 from translations.engine import ChildTranslator
+from translations.phrases import Catalog
 from triage.assess import assess
 from triage.names import RosterNames
 from triage.sensitive import Sensitive
@@ -35,6 +39,7 @@ from triage.sensitive import Sensitive
 
 def nurse() -> None:
     _warm()
+    gc.freeze()  # children need not look through it, nor copy it to count it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what the test kills
     for line in sys.stdin:
         order = json.loads(line)
@@ -78,14 +83,30 @@ def _halting(point: Point, passing: int, number: int, note: Path) -> Callable[[P
     return look
 
 
+LATE = (
+    "aiosqlite",
+    "psycopg",
+    "anyio._backends._asyncio",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
+"""Modules that are imported when they are first needed."""
+
+
 def _warm() -> None:
     """Imports, word lists and patterns, as a process that has run for a while has them."""
-    for module in ("aiosqlite", "psycopg"):
+    for module in LATE:
         import_module(module)
     patch.object(wiring, "load_lexicons", functools.cache(load_lexicons)).start()
-    patch.object(wiring, "load_atlas", functools.cache(load_atlas)).start()
+    atlas = functools.cache(load_atlas)
+    patch.object(wiring, "load_atlas", atlas).start()
+    phrases = Catalog.load(phrase.value for phrase in Phrase)
+    patch.object(Catalog, "load", lambda _: phrases).start()
+    for page in (desk_page, handset_page):
+        page()
     patch.object(ssl, "create_default_context", functools.cache(ssl.create_default_context)).start()
-    ears, _ = wiring.understanding(("en", "es"), Path("/nonexistent"), load_atlas(WORLD))
+    ears, _ = wiring.understanding(("en", "es"), Path("/nonexistent"), atlas(WORLD))
     for words in ("En Peñalta unas mujeres trabajann sin pago, el jefe lo sabe", "The chief knows that the womenn work without pay"):
         ears.detector.identify(words)
         assess(words, None, ears.lexicons, ears.gazetteer, RosterNames({}), agencies=ears.agencies)

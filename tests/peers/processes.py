@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,9 +98,10 @@ class Processes:
         return [Point(line) for line in self.notes.read_text().splitlines()] if self.notes.exists() else []
 
     def kill(self, role: Role) -> None:
-        """SIGKILL, and wait until the process is gone."""
+        """SIGKILL, and wait until the process is gone, which it may be already."""
         pid = self.pids.pop(role)
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         assert gone(pid, 10)
 
     def until_listening(self, client: httpx.Client) -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 
 from routing.draw import choose, load_weights, weight_of
+from routing.exposure import opened
 from routing.index import index_of
-from routing.learning import Beliefs
+from routing.learning import Beliefs, Event, Verdict, nothing_known, update
 from routing.limits import capped, count_pairs, founders, lowered
 from routing.people import Flag, Person, Role, Roster, TipFacts
 from routing.policy import DEFAULT
@@ -138,12 +139,11 @@ SPANISH = replace(FAR, language="es-MX")
 
 
 @pytest.mark.parametrize("flag", [Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE])
-def test_those_who_lack_something_fill_only_what_is_missing(flag: Flag) -> None:
+def test_those_who_lack_something_are_drawn_less_while_others_are_as_safe(flag: Flag) -> None:
     everybody = line(30, 12)
     enough = replace(everybody, people=tuple(with_lack(n, one, flag) if n < 10 else one for n, one in enumerate(everybody.people)))
-    drawn = draw(enough, SPANISH)
-    assert all(drawn.chances[one.id] == 0 for one in enough.people[:10])
-    assert not drawn.flags
+    chances = draw(enough, SPANISH).chances
+    assert sum(chances[one.id] for one in enough.people[:10]) < sum(chances[one.id] for one in enough.people[10:]) / 5
     few = replace(everybody, people=tuple(with_lack(n, one, flag) if n < 25 else one for n, one in enumerate(everybody.people)))
     for n in range(20):
         drawn = draw(few, SPANISH, coins(n))
@@ -153,14 +153,27 @@ def test_those_who_lack_something_fill_only_what_is_missing(flag: Flag) -> None:
         assert drawn.flags <= {flag}
 
 
-def test_capacity_is_passed_over_before_duty_and_duty_before_language() -> None:
+def test_what_is_convenient_never_outweighs_what_is_safe() -> None:
+    """Ten who speak the language and are on duty leak a little more than ten who do neither."""
+    everybody = line(20, 20)
+    people = tuple(
+        with_lack(n, with_lack(n, one, Flag.OFF_DUTY), Flag.OTHER_LANGUAGE) if n < 10 else one for n, one in enumerate(everybody.people)
+    )
+    beliefs = nothing_known()
+    for one in people[10:]:
+        told = opened(one, "east", everybody.atlas, DEFAULT.learning)
+        beliefs = update(beliefs, Event("east", (told,), Verdict.COMPROMISED, "x", verified=True, day=1))
+    chances = choose(replace(everybody, people=people), SPANISH, beliefs, coins(1), NOW).chances
+    assert all(chances[one.id] == pytest.approx(0.2) for one in people[:10])
+
+
+def test_a_full_desk_costs_less_than_being_off_duty_and_that_less_than_a_translation() -> None:
     everybody = line(30, 30)
     lacks = [Flag.OVER_CAPACITY, Flag.OFF_DUTY, Flag.OTHER_LANGUAGE]
-    people = tuple(with_lack(n, one, lacks[n // 10]) for n, one in enumerate(everybody.people))
+    people = tuple(with_lack(n, replace(one, card=replace(one.card, capacity=1)), lacks[n // 10]) for n, one in enumerate(everybody.people))
     chances = draw(replace(everybody, people=people), SPANISH).chances
-    assert sum(chances[one.id] for one in people[:10]) == pytest.approx(2)
-    assert sum(chances[one.id] for one in people[10:20]) == pytest.approx(1)
-    assert sum(chances[one.id] for one in people[20:]) == pytest.approx(0)
+    full, away, foreign = (sum(chances[one.id] for one in people[n : n + 10]) for n in (0, 10, 20))
+    assert full > away > foreign > 0
 
 
 def test_urgent_those_on_duty_come_first_and_no_oftener() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.codes import Names
+from routing.codes import BLOCK, Names, People
 from routing.draw import choose
 from routing.exclusion import exclusions
 from routing.index import Index, index_of
@@ -20,6 +20,7 @@ from routing.policy import DEFAULT
 from tests.routing.world import ATLAS, BELIEFS, COINS, EVERYBODY, NAMES, NOW, ODD_NAMES, ODD_TIPS, STRANGERS, crowds, person, roster
 
 ANYBODY = (*EVERYBODY, *STRANGERS)
+MANY = EVERYBODY * (3 * BLOCK // len(EVERYBODY) + 1)
 
 
 Edit = tuple[int, Person, int, bool]
@@ -86,6 +87,24 @@ def test_names_are_found_exactly_when_they_could_be_one_persons(sought: str, kno
     assert not table[-1], "nobody's name"
 
 
+@given(st.lists(st.tuples(st.integers(0, 3 * BLOCK - 1), st.sampled_from(EVERYBODY)), max_size=5, unique_by=lambda put: put[0]))
+def test_people_put_in_others_places_are_as_in_a_list(puts: list[tuple[int, Person]]) -> None:
+    before = MANY[: 3 * BLOCK - 7]
+    puts = [(at, one) for at, one in puts if at < len(before)]
+    expected, people = list(before), People(before)
+    for at, one in puts:
+        expected[at] = one
+    after = people.put([one for _, one in puts], [at for at, _ in puts])
+    assert list(after) == expected
+    assert [after[at] for at in range(-len(after), len(after))] == expected * 2
+    assert after[5:-3:2] == tuple(expected[5:-3:2])
+    assert (hash(after), len(after)) == (hash(tuple(expected)), len(expected))
+    assert people == People(before), "the old ones stay as they were"
+    assert (after == people) is (expected == list(before))
+    with pytest.raises(IndexError):
+        after[len(expected)]
+
+
 def test_ids_are_read_like_a_list() -> None:
     index = Index((person("b"), person("c"), person("a")), ATLAS)
     assert list(index.ids) == ["a", "b", "c"] == index.ids[:]
@@ -99,7 +118,8 @@ def test_rows_in_a_table_that_grows_are_looked_up_once() -> None:
     rows = {"p2": 0, "other": 1}
     first = index.rows_among(rows)
     assert first.tolist() == [-1, -1, 0, -1]
-    assert index.rows_among(rows) is first
+    assert index.rows_among({}).tolist() == [-1] * 4
+    assert index.rows_among(rows) is first, "also after a look at nothing known, as each linked tip takes one"
     rows |= {"p0": 2, "another": 3}
     assert index.rows_among(rows).tolist() == [2, -1, 0, -1]
     assert first.tolist() == [-1, -1, 0, -1]

@@ -15,7 +15,7 @@ from routing.exposure import opened
 from routing.learning import Beliefs, Event, Verdict, nothing_known
 from routing.people import Assignment, Code, Flag, Person, Role, Roster, TipFacts
 from routing.policy import DEFAULT
-from tests.routing.world import BELIEFS, COINS, EVERYBODY, FAR, NOW, OUTCOMES, TIPS, learnt, line, person, rosters
+from tests.routing.world import BELIEFS, COINS, EVERYBODY, FAR, NOW, OUTCOMES, TIPS, large_rosters, learnt, line, person, rosters
 
 CAP = DEFAULT.cap + 1e-9
 URGENT = replace(FAR, urgent=True)
@@ -43,7 +43,7 @@ def test_i1_never_an_excluded_person(everybody: Roster, tip: TipFacts, beliefs: 
     assert all(cards(everybody)[name].card.role is Role.LEAD for name in drawn.leads)
 
 
-@given(rosters(), TIPS, BELIEFS, COINS)
+@given(rosters() | large_rosters(), TIPS, BELIEFS, COINS)
 @pytest.mark.claim("T8")
 def test_i2_nobody_above_the_cap_unless_a_small_pool_is_flagged(everybody: Roster, tip: TipFacts, beliefs: Beliefs, coins: bytes) -> None:
     """A chance is one to be anywhere in the order, so it counts for successors, too."""
@@ -56,7 +56,7 @@ def test_i2_nobody_above_the_cap_unless_a_small_pool_is_flagged(everybody: Roste
 
 
 @given(
-    rosters(),
+    rosters() | large_rosters(),
     TIPS,
     BELIEFS,
     st.sampled_from(EVERYBODY),

@@ -57,7 +57,7 @@ def after(events: Iterable[Event], learning: Learning = LEARNING) -> Beliefs:
 
 def serves(evidence: Evidence, area: str) -> float:
     """Log-likelihood of serving this area's network, against honesty."""
-    return evidence.base + evidence.extra.get(area, (0.0, 0.0))[1]
+    return evidence.base + evidence.extra.get(area, 0.0)
 
 
 READERS = st.lists(
@@ -163,7 +163,7 @@ def test_old_outcomes_fade() -> None:
     events = [leaked("p1", verified=True)]
     once, later = after(events).of("p1"), after([*events, clean("p1", area="south")]).of("p1")
     assert later.base < once.base * LEARNING.keep
-    assert later.extra["north"][1] == pytest.approx(once.extra["north"][1] * LEARNING.keep)
+    assert later.extra["north"] == pytest.approx(once.extra["north"] * LEARNING.keep)
 
 
 # ---- what says nothing ----------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_case_that_nobody_had_opened_teaches_nothing() -> None:
 
 def moved_up(beliefs: Beliefs, name: str) -> float:
     evidence = beliefs.of(name)
-    return max([evidence.base, *(evidence.base + extra for _, extra in evidence.extra.values())])
+    return max([evidence.base, *(evidence.base + extra for extra in evidence.extra.values())])
 
 
 @pytest.mark.parametrize(("informer", "most"), [("x1", LEARNING.informer), (SOURCES, LEARNING.sources)])
@@ -306,8 +306,23 @@ def test_the_columns_are_the_evidence(past: list[Event]) -> None:
         assert (beliefs.columns.odds[row], beliefs.columns.spread[row]) == (evidence.odds, evidence.spread)
         for area in AREAS:
             held = beliefs.columns.served(area)[row]
-            expected = evidence.extra.get(area)
-            assert np.isnan(held) if expected is None else held == pytest.approx(expected[0] * exp(expected[1]))
+            extra = evidence.extra.get(area)
+            assert np.isnan(held) if extra is None else held == pytest.approx(evidence.shares[area] * exp(extra))
+
+
+@given(PAST)
+def test_columns_that_are_read_in_between_are_as_those_read_once(past: list[Event]) -> None:
+    """They are written when a draw asks for them: nothing that was learned since may be missing, nor anything stay of before."""
+    often = nothing_known()
+    for event in past:
+        often = update(often, event)
+        assert np.isnan(often.columns.served("nowhere")).all()
+    once = after(past)
+    assert often.columns.rows == once.columns.rows
+    assert often.columns.odds.tobytes() == once.columns.odds.tobytes()
+    assert often.columns.spread.tobytes() == once.columns.spread.tobytes()
+    for area in AREAS:
+        np.testing.assert_array_equal(often.columns.served(area), once.columns.served(area))
 
 
 def test_the_columns_grow() -> None:

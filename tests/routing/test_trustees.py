@@ -15,7 +15,7 @@ from routing.exclusion import exclusions
 from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_keep, may_read, parse_gate, without
 from routing.learning import nothing_known
 from routing.people import Code, Person, Role, Roster, TipFacts
-from tests.routing.test_gate import EVERYBODY, FIRST, GATE, by_id
+from tests.routing.gates import EVERYBODY, FIRST, GATE, by_id
 from tests.routing.world import ATLAS, COINS, FAR, NOW, RECEIVED, TIPS, person, rosters
 
 TRUSTEE = person("t1", role=Role.TRUSTEE)

@@ -147,6 +147,15 @@ def rosters(most: int = 40) -> st.SearchStrategy[Roster]:
     return st.lists(st.sampled_from(EVERYBODY), max_size=most, unique_by=lambda one: one.id).map(lambda some: Roster(tuple(some), ATLAS))
 
 
+LARGE = line(60, child_clearance=True)
+
+
+def large_rosters() -> st.SearchStrategy[Roster]:
+    """Where most tips find pool enough for three readers: a tenth of EVERYBODY among people without ties, some in the place of one."""
+    some = st.lists(st.sampled_from(EVERYBODY), max_size=24, unique_by=lambda one: one.id)
+    return st.builds(lambda size, some: replace(LARGE, people=LARGE.people[:size]).changed(*some), st.integers(20, 60), some)
+
+
 def _stranger(id: str, dice: random.Random) -> Person:
     """A card that says what the atlas lacks, more of everything, names in any form."""
     places, offices = [*REGION_IDS, "lost", "lost-2"], [*AGENCY_IDS, "lost-office"]

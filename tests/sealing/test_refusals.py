@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealing import age, custody, plaintexts, said, shares, signing
+from sealing import age, custody, disclosing, plaintexts, said, shares, signing
 from sealing.age import OpenError
 from sealing.card import SignedCardError, parse_signed_card
 from sealing.case import CaseKey, ReaderKey, codes_envelope, contact_envelope, envelope, grant, new_case_key
@@ -56,6 +56,9 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "reseal": shares.read_reseal,
     "shares": shares.read_bundle,
     "given": shares.read_given,
+    "disclose": disclosing.read_disclose,
+    "disclosed": disclosing.read_disclosed,
+    "handover": disclosing.read_handover,
     "key file": plaintexts.read_key_file,
     **{kind: partial(age.read_json, kind=kind) for kind in ("stub", "message", "contact", "handout")},
 }

@@ -36,7 +36,8 @@ def test_prefixes_are_final() -> None:
         raw.verify(signature, f"tipline/v1/{use.value}\nx".encode())
     assert {use.value for use in Use} == {
         "card", "login", "open", "answer", "custody", "epoch", "vetters", "give_up", "close", "concur", "disagree", "tie", "suspend",
-        "revoke", "lift", "approve", "reseal", "duty", "push", "recovery", "told", "release",
+        "revoke", "lift", "approve", "reseal", "duty", "push", "recovery", "told", "release", "audit",
+        "allow", "disclose",
     }  # fmt: skip
     assert (
         signing.fingerprint(signing.public_of(seed))

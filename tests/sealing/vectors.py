@@ -20,16 +20,18 @@ from routing.learning import SOURCES, Event, Heard, Opened, Verdict
 from routing.lots import Lot
 from routing.people import Card, Flag, Hold, Kin, Role
 from routing.records import NOWHERE, Record, record_bytes
-from sealing import age, custody, passphrase, plaintexts, said, shares, signing
+from sealing import age, custody, disclosing, passphrase, plaintexts, said, shares, signing
+from sealing.age import padded_json
 from sealing.card import SignedCard
 from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
+from sealing.disclosing import Disclosed
 from sealing.keyring import WebKeys, WorkerKeys, announcement
 from sealing.passphrase import PersonKey
 from sealing.plaintexts import Contact, Erasure, Outgoing, Stub
 from sealing.rows import Purpose
 from sealing.said import Ending, Letter, Outcome, Push, Tie, Told
-from sealing.shares import Bundle, Resealed, Share
+from sealing.shares import CODES, Bundle, Resealed, Share
 from sealing.statements import matter, signed_entry, signed_release
 from tests.desk.tips import spanish_tip
 from triage.sensitive import Sensitive
@@ -49,6 +51,8 @@ RECIPIENT = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
 LEAD, SECOND_READER = "33445566778899aabbccddeeff001122", "44" * 16
 EXPLAINED = Entry(494_000, EntryKind.EXPLAIN, CASE, HASH, "")
 NONCE = bytes(range(16))
+FOR_TWO = {HASH: CONTENT, "a5" * 32: CONTENT}
+"""For the two auditors with these cards."""
 LENGTHS = (0, 1, 2048, 2049, 2050, 4095, 4096, 4097, 5000, 65_535, 65_537, 1_000_000)
 
 
@@ -91,6 +95,10 @@ def plaintext_samples(identity: str) -> dict[str, bytes]:
         "reseal": shares.reseal(Resealed(CASE, 1, HASH, CONTENT)),
         "shares": shares.bundle(Bundle(CASE, 1, (CONTENT, CONTENT))),
         "given": shares.given(CONTENT, Resealed(CASE, 1, HASH, CONTENT)),
+        "share of the codes": shares.share_text(Share(CASE, CODES, RECIPIENT, 2, bytes(range(75)))),
+        "disclose": disclosing.disclose(Disclosed(CASE, FOR_TWO)),
+        "disclosed": disclosing.disclosed(CONTENT, FOR_TWO),
+        "handover": padded_json({"v": 1, "kind": "handover", "case": CASE, "shares": [b64(CONTENT), b64(CONTENT)]}),
         "tie": said.tie(Tie(GRANT, Sensitive(WORDS))),
         "told": said.told(Told(CASE, "police-cs", "", 20_778)),
         "told of a kind of office": said.told(Told(CASE, "", "ngo", 20_778)),
@@ -111,6 +119,7 @@ def exact_samples() -> dict[str, bytes]:
         "told entry": Entry(494_000, EntryKind.TOLD, CASE, sha256(CONTENT), HASH).body(),
         "release entry": Entry(494_000, EntryKind.RELEASE, CASE, matter(CASE, Hold.POISONED, NONCE), "").body(),
         "explain entry": EXPLAINED.body(),
+        "audit entry": Entry(494_000, EntryKind.AUDIT, CASE, HASH, HASH).body(),
         "key card": card_bytes(the_card()),
         "epoch": announcement(Purpose.GATE, 2, RECIPIENT),
         "duty": duty_bytes(Duty("Asia/Manila", (((480, 720), (780, 1020)),) * 5 + ((), ((0, 1440),)))),

@@ -23,7 +23,7 @@ from sealing.rows import DAY_MS, CaseState, GrantState, Purpose
 from sealing.said import Ending, Told
 from storage import tables
 from tests.handlers.cases.closing import close, closed_by_coin, purge_now, state_of
-from tests.handlers.learning.test_lessons import taught
+from tests.handlers.learning.records import taught
 from tests.line import TestLine
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]

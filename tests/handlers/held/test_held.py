@@ -1,143 +1,52 @@
-"""A tip that the draw holds, on a line that runs: what vetters are told, what two of them release, and what small rosters do."""
+"""A tip that is held: what vetters are told of it, and what two of them release."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import select
 
-from bot.holds import Held, held_tips
-from bot.settings import DiskFiles, Mode, Settings, load_settings
+from bot.holds import Held
 from handlers import drawing
-from handlers.declared import seal_declared
-from handlers.held import Holds, Record, held
-from handlers.letters import Letters
-from handlers.ports import Trouble
-from handlers.releases import Freed, NotFreed, Releases
+from handlers.releases import Freed, NotFreed
 from routing.draw import choose
-from routing.duty import Duty, duty_bytes
-from routing.people import Assignment, Flag, Hold, Role
+from routing.people import Assignment, Flag, Hold
 from sealing import age, custody, signing
 from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
-from sealing.rows import HOUR_MS, CaseState, Purpose
-from sealing.said import Letter, read_letter
+from sealing.rows import CaseState, Purpose
 from sealing.statements import matter, matter_of_code, signed_entry, signed_release
 from storage import tables
-from tests.handlers.roster_world import Chance
-from tests.handlers.test_line_escrow import enrol_trustee, gate_of
-from tests.handlers.test_line_reading import PHONE, TIP, URGENT, everything, sealed_case
-from tests.line import TestLine, practice_line
+from tests.handlers.held.holding import (
+    AN_HOUR,
+    FIVE,
+    MAILBOX,
+    NAMED,
+    SMALL,
+    TWO,
+    code_in,
+    enrol,
+    hour_of,
+    letters,
+    line_holds,
+    logged,
+    looked_at,
+    nonce_of,
+    record_of,
+    releases,
+    said,
+    state_of,
+    take,
+    told,
+)
+from tests.handlers.test_line_escrow import gate_of
+from tests.handlers.test_line_reading import PHONE, TIP, everything, sealed_case
+from tests.line import TestLine
 from triage.sensitive import Sensitive
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
-
-LOCAL = frozenset({"f9b85d2a7e44fb0215b9b0270fa6b59e"})
-"""A roster of one, who lives where the tips of these tests happen: nobody may read them."""
-SMALL, NAMED = Hold.NEEDS_TWO_VETTERS, Hold.POISONED
-MAILBOX = age.generate()
-"""Both vetters': their letters are alike."""
-AN_HOUR = 3600
-ONE, TWO, FIVE = ("ngo-faro",), ("ngo-faro", "ngo-manos"), ("ngo-faro", "ngo-manos", "ngo-semilla", "liaison-vd", "liaison-nl")
-
-
-@pytest_asyncio.fixture
-async def line(tmp_path: Path, url: str) -> AsyncIterator[TestLine]:
-    async with practice_line(tmp_path, url, people=LOCAL) as made:
-        cast("dict[str, str]", made.vetters.recipients).update(dict.fromkeys(made.vetters.keys, MAILBOX[1]))
-        yield made
-
-
-async def enrol(line: TestLine, agencies: Sequence[str], count: int, *, days: int = 200, **more: Any) -> list[str]:
-    """So many readers, of these agencies in turn. `days`: since when."""
-    issued = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
-    given = {"role": Role.HANDLER, "issued": issued, "expires": (issued + timedelta(days=365)).date(), **more}
-    return [await enrol_trustee(line, agencies[n % len(agencies)], "brumhaven", **given) for n in range(count)]
-
-
-async def state_of(line: TestLine, case_id: str) -> CaseState:
-    async with line.store.begin() as tx:
-        case = await tx.case(case_id)
-    assert case is not None
-    return case.state
-
-
-async def letters(line: TestLine) -> list[Letter]:
-    """One vetter's, in no order; read, and so gone."""
-    found = list[Letter]()
-    async with line.store.begin() as tx:
-        for n, name in enumerate(line.vetters.keys):
-            rows = await tx.letters(name)
-            await tx.drop_letters([row.id for row in rows])
-            found = found if n else [read_letter(age.unseal(row.sealed, MAILBOX[0])) for row in rows]
-    return found
-
-
-def hour_of(line: TestLine) -> int:
-    return line.clock.now // HOUR_MS
-
-
-async def record_of(line: TestLine, case_id: str) -> Record:
-    async with line.store.begin() as tx:
-        record = await held(tx, line.keys, case_id)
-    assert record is not None
-    return record
-
-
-async def nonce_of(line: TestLine, case_id: str, hold: Hold = SMALL) -> bytes:
-    """What releases for this reason name; others where no letter was written."""
-    return (await record_of(line, case_id)).nonces.get(hold.value, b"\1" * 16)
-
-
-def code_in(letter: Letter) -> str:
-    numbers, code = letter.text.reveal().split("\nRelease code: ")
-    assert numbers.startswith("May read it: ")
-    return code
-
-
-async def said(line: TestLine, case_id: str, vetter: int, hold: Hold = SMALL, *, hours: int = 0) -> bytes:
-    return signed_release(case_id, hold.value, await nonce_of(line, case_id, hold), hour_of(line) + hours, line.vetter_seeds[vetter])
-
-
-async def take(line: TestLine, leaf: bytes) -> Freed | NotFreed:
-    """As `tipline roster load` takes it; what is due then is done."""
-    async with line.store.begin() as tx:
-        taken = await releases(line).take(tx, leaf, hour_of(line))
-    await line.run()
-    return taken
-
-
-def releases(line: TestLine, **other: Any) -> Releases:
-    vetters = replace(line.vetters, **other)
-    return Releases(line.keys, line.clock, vetters, Letters(vetters, line.clock, Chance()))
-
-
-def line_holds(line: TestLine) -> Holds:
-    return Holds(line.keys, line.clock, Letters(line.vetters, line.clock, Chance()))
-
-
-async def logged(line: TestLine, *leaves: bytes) -> None:
-    """As somebody writes them who can write to the database."""
-    async with line.store.begin() as tx:
-        for leaf in leaves:
-            await tx.log(leaf)
-
-
-async def looked_at(line: TestLine) -> None:
-    await line.store.retry_held(line.clock.now)
-    await line.run()
-
-
-async def told(line: TestLine) -> Held:
-    settings = load_settings({"TIPLINE_HOME": str(line.home)}, DiskFiles(), Mode.OFFLINE)
-    assert isinstance(settings, Settings)
-    return await held_tips(settings, line.database)
 
 
 # ---- what vetters are told
@@ -362,86 +271,3 @@ async def test_a_small_pool_that_grew_is_drawn_from_without_a_release(line: Test
     await looked_at(line)
     assert await state_of(line, case_id) is CaseState.SEALED
     assert Flag.TWO_VETTERS_REVIEW not in (await gate_of(line, case_id)).flags
-
-
-# ---- nobody waits because the roster is small
-
-
-@pytest.mark.claim("T64")
-async def test_an_urgent_tip_goes_out_at_once_and_vetters_look_at_it_afterwards(line: TestLine) -> None:
-    await enrol(line, TWO, 2)
-    case_id = await sealed_case(line, URGENT)
-    assert len(await line.released(case_id)) == 1
-    (letter,) = await letters(line)
-    assert (letter.code, letter.case) == (Trouble.TWO_VETTERS_REVIEW, case_id)
-    assert letter.text.reveal() == "May read it: 2. The likeliest of them gets it with a chance of 50 %."
-    assert line.alarms[0] is Trouble.TWO_VETTERS_REVIEW
-    assert await told(line) == Held()
-
-
-async def test_an_urgent_tip_that_nobody_may_read_alarms_every_hour_and_tells_the_vetters_daily(line: TestLine) -> None:
-    case_id = await sealed_case(line, URGENT)
-    assert [letter.code for letter in await letters(line)] == [Hold.NOBODY_ELIGIBLE]
-    assert await told(line) == Held(nobody=1, urgent_nobody=1)
-    for _ in range(3):
-        await line.later(AN_HOUR)
-    assert line.alarms == [Hold.NOBODY_ELIGIBLE] * 4
-    await line.later(19 * AN_HOUR)
-    assert await letters(line) == []
-    await line.later(2 * AN_HOUR)
-    assert [letter.code for letter in await letters(line)] == [Hold.NOBODY_ELIGIBLE]
-    (reader,) = await enrol(line, ONE, 1)
-    await line.later(AN_HOUR)
-    await line.later(6)
-    assert await line.released(case_id) == {reader}
-
-
-async def test_a_held_tip_that_becomes_urgent_is_told_as_one(line: TestLine) -> None:
-    await sealed_case(line)
-    assert await told(line) == Held(nobody=1)
-    await line.write(PHONE, URGENT)
-    await line.later(27)
-    assert await told(line) == Held(nobody=1, urgent_nobody=1)
-
-
-ROSTERS: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
-    "six of one house": (ONE, {}),
-    "six of two houses": (TWO, {}),
-    "six founders of one house": (ONE, {"days": 1, "founder": True}),
-    "six newcomers of two houses": (TWO, {"days": 1}),
-}
-
-
-@pytest.mark.parametrize("roster", ROSTERS)
-async def test_six_readers_get_a_tip_at_once(line: TestLine, roster: str) -> None:
-    agencies, more = ROSTERS[roster]
-    readers = await enrol(line, agencies, 6, **more)
-    case_id = await sealed_case(line)
-    assert line.alarms[:1] != [SMALL]
-    gate = await gate_of(line, case_id)
-    assert await line.released(case_id) == {gate.order[0].person}
-    assert max(gate.chances[person] for person in readers) <= 1 / 3 + 1e-9
-
-
-async def test_one_old_hand_among_newcomers_waits_for_two_vetters(line: TestLine) -> None:
-    """Nobody could doubt who has it."""
-    await enrol(line, ONE, 1)
-    await enrol(line, TWO, 5, days=1)
-    await sealed_case(line)
-    assert line.alarms == [SMALL]
-
-
-@pytest.mark.claim("T64")
-async def test_six_who_are_all_off_duty_get_an_urgent_tip_all_the_same(line: TestLine) -> None:
-    readers = await enrol(line, FIVE, 6)
-    away = (datetime.fromtimestamp(line.clock.now / 1000, UTC).weekday() + 3) % 7
-    hours = duty_bytes(Duty("UTC", tuple(((0, 600),) if day == away else () for day in range(7))))
-    async with line.store.begin() as tx:
-        for person in readers:
-            row = await tx.person(person)
-            assert row is not None
-            leaf = signed_entry(line.entry(person, "", EntryKind.DUTY, sha256(hours)), line.person_keys[person].sign_seed)
-            assert await tx.save_person(replace(row, duty=seal_declared(line.keys, person, hours, leaf)))
-    case_id = await sealed_case(line, URGENT)
-    assert len(await line.released(case_id)) == 1
-    assert Flag.OFF_DUTY in (await gate_of(line, case_id)).flags
