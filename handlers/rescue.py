@@ -47,11 +47,6 @@ class Next:
         return tuple(epoch for epoch in range(1, self.gate.epoch + 1) if epoch not in self.grants)
 
 
-def still(had: float) -> float:
-    """How likely the rescue may take somebody who had this chance in the draw, so that his chance in all keeps to the cap (I2)."""
-    return max(0.0, DEFAULT.cap - had) / (1 - had) if had < 1 else 0.0
-
-
 async def who_stands(tx: Tx, keys: WorkerKeys, gate: GateFile, known: Mapping[str, Member]) -> list[Next]:
     """Those of the order who may still come, in order. `known`: by person id."""
     found: list[Next] = []
@@ -126,23 +121,18 @@ class Rescue:
         return Next(rescued, rescued.order[-1], member, {})
 
     def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs) -> Assignment:
-        """From other agencies than those that had the case, while enough people are there; else from theirs, too: whoever is alone in a
-        fourth house would need but to make three others leave. Rather who is not known to leak: what those who had the case are known for
-        still speaks for or against their houses."""
+        """From other agencies than those that had the case, while enough people are there; else from theirs, too, and flagged where those
+        are few as well: whoever is alone in a fourth house would need but to make three others leave. Rather who is not known to leak: what
+        those who had the case are known for still speaks for or against their houses."""
         had = {seat.person for seat in gate.seats}
         others = idle(self.rosters.of([member.person for member in known]), had)
         left = idle(others, gate.excluded)
-        coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
         if poisoned(self._eligible(gate, left), self._eligible(gate, others)):
-            return Assignment(
-                (), 0, {}, {}, frozenset(), Hold.POISONED
-            )  # whoever names people, first or later, must not leave the draw to the rest of the roster
+            return Assignment((), 0, {}, {}, frozenset(), Hold.POISONED)  # whoever names people must not leave the draw to the rest
         agencies = {member.card.agency for member in known if member.person.id in had}
         mates = {member.person.id for member in known if member.card.agency in agencies}
-        most = {member.person.id: still(gate.chances.get(member.person.id, 0.0)) for member in known}
-        elsewhere, anywhere = (
-            choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE, most=most) for some in (idle(left, mates), left)
-        )
+        coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
+        elsewhere, anywhere = (choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE) for some in (idle(left, mates), left))
         return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else anywhere
 
     def _eligible(self, gate: GateFile, some: Roster) -> int:

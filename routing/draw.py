@@ -41,12 +41,10 @@ def choose(
     *,
     released: bool = False,
     earlier: Earlier | None = None,
-    most: Mapping[str, float] | None = None,
 ) -> Assignment:
     """Roster, facts, beliefs and 32 coins in; the order of readers and of leads, or the reason to hold, out. The same in, the same out.
 
     `released`: two vetters let it go, whatever the pool. `earlier`: what was drawn for another tip of the same matter; it is kept to.
-    `most`: how likely each may be drawn, under his cap, who had a chance of this case before; whoever is not in it has his cap.
     Leads are drawn from agencies that no drawn reader is of, and their chances are those once the readers are drawn; without any, the case
     goes out with none. Raises CoinsError.
     """
@@ -67,7 +65,7 @@ def choose(
         return _linked(found, earlier, flags, _tainted(exposed, unknown, policy.learning), coins)
     if not len(handlers):
         return found.held(Hold.NOBODY_ELIGIBLE, flags)
-    pool = pool_of(index, handlers, roster.founding, now, policy, most)
+    pool = pool_of(index, handlers, roster.founding, now, policy)
     flags |= {Flag.SMALL_POOL} if pool.small else set()
     if not released and float(pool.caps.max()) > policy.alone + CLOSE:
         if not tip.urgent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,15 +35,11 @@ class Pool:
         return np.asarray(np.bincount(self.agency, weights=chances))
 
 
-def pool_of(
-    index: Index, rows: Ints, founding: frozenset[str], now: datetime, policy: Policy, most: Mapping[str, float] | None = None
-) -> Pool:
-    """How many readers these people (one at least) can bear, and each one's cap, lower where `most` says so."""
+def pool_of(index: Index, rows: Ints, founding: frozenset[str], now: datetime, policy: Policy) -> Pool:
+    """How many readers these people (one at least) can bear, and each one's cap."""
     agency = compact(index.offices.ranks()[index.office[rows]])
     settled = founders(index, founding)[rows]
     caps = capped(index, rows, settled, now, policy)
-    if most:
-        caps = np.minimum(caps, [most.get(index.ids[row], policy.cap) for row in rows.tolist()])
     pair = np.where(settled, 0, compact(index.pair[rows]) + 1)
     for readers in range(policy.readers, 0, -1):
         bound = max(policy.pair_share * policy.cap, readers / max(1, count_pairs(index)))
@@ -52,8 +47,6 @@ def pool_of(
         bearable = float(np.minimum(1.0, np.bincount(agency, weights=lowest)).sum())
         if bearable >= readers - CLOSE:
             return Pool(rows, agency, caps, lowest, pair, bound, readers, readers < policy.readers)
-    if bearable == 0.0:  # everybody has had as much as he may: then all alike
-        lowest, bearable = np.ones(len(rows)), float(len(np.unique(agency)))
     raised = np.minimum(1.0, lowest / bearable)
     return Pool(rows, agency, raised, raised, np.zeros_like(pair), bound, 1, small=True)
 

@@ -26,8 +26,8 @@ class Learning:
     unseen: float = 0.10
     prior: float = 0.2
     houses: Mapping[House, float] = field(default_factory=lambda: HOUSES)
-    local: float = 1.3
-    national: float = 0.9
+    local: float = 1.5
+    national: float = 0.8
     tied: float = 0.65
     keep: float = 0.99
     report: float = 0.3

@@ -13,6 +13,7 @@ from handlers.rescue import Rescue
 from handlers.roster import Member, members
 from routing.gate import GateFile
 from routing.learning import Beliefs, Event, Opened, Verdict, nothing_known, update
+from routing.people import Flag
 from sealing.rows import DAY_MS, HOUR_MS, TaskKind
 from tests.handlers.learning.records import lesson, put
 from tests.handlers.test_line_escrow import FREE, enrol_trustee, exhaust, gate_of
@@ -62,6 +63,19 @@ async def test_it_avoids_who_probably_leaks_and_asks_for_what_was_learned_since(
     await exhaust(line, case_id)
     assert len((await gate_of(line, case_id)).order) == len(gate.order) + 1, "the control: somebody was drawn"
     assert line.memory.beliefs.columns.rows.keys() == set(worst)
+
+
+async def test_whoever_is_alone_in_another_house_is_not_sure_to_come(line: TestLine) -> None:
+    """Else he would need but to make the readers of three houses leave. Their other people have a chance as well, and few are flagged."""
+    gate, known = await gate_of(line, await sealed_case(line)), await everybody(line)
+    had = {line.cards[seat.person].agency for seat in gate.seats}
+    alone = next(iter(drawn(line, gate, known, nothing_known())))
+    few = [one for one in known if one.card.agency in had or one.person.id == alone]
+    draws = [rescue_of(line)._drawn(replace(gate, case=f"{n:032x}"), few, nothing_known()) for n in range(DRAWS)]
+    came = Counter(draw.order[0] for draw in draws)
+    assert len(came) > 2
+    assert 0 < came[alone] < DRAWS / 2
+    assert all(Flag.SMALL_POOL in draw.flags for draw in draws)
 
 
 async def everybody(line: TestLine) -> Sequence[Member]:
