@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.exposure.attacks import AS_IT_IS, EVERY, SERIES
+from benchmarks.exposure.attacks import AS_IT_IS, EVERY
 from benchmarks.exposure.measures import mean
 from benchmarks.exposure.plots import Worlds, draw, of
 from benchmarks.exposure.policies import POLICIES
@@ -49,8 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     ran: dict[str, Worlds] = {}
     with ProcessPoolExecutor(args.processes, get_context("spawn")) as pool:
         for scenario in args.only or EVERY:
-            count = worlds if scenario not in SERIES else max(2, worlds // 2)
-            jobs = [pool.submit(job, scenario, args.first + seed, args.policies, policy, args.tips) for seed in range(count)]
+            jobs = [pool.submit(job, scenario, args.first + seed, args.policies, policy, args.tips) for seed in range(worlds)]
             ran[scenario] = [one.result() for one in jobs]
             if scenario == next(iter(AS_IT_IS)):
                 print("as the product is today: no lead reads, no informer stands outside")

@@ -131,7 +131,7 @@ def _curves(axes: Axes, by: Mapping[int, Worlds]) -> None:
         )
     axes.set_ylim(0, 100)
     axes.set_ylabel("of 100 cases, betrayed")
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.62, 0.46))
 
 
 def _small(figure: Figure, small: Sequence[Small]) -> None:
