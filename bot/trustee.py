@@ -83,12 +83,7 @@ def approve_(
     yes: Yes = False,
 ) -> None:
     """Seal your share of a case to its next reader. You see whose key it is before."""
-    trusted = load_vetters(vetters, practice=practice)
-
-    def confirm(text: str) -> bool:
-        err.print(text, soft_wrap=True)
-        return yes or typer.confirm("Seal your share to this reader?", err=True)
-
+    trusted, confirm = load_vetters(vetters, practice=practice), asks("Seal your share to this reader?", yes=yes)
     given = asyncio.run(_approve(desk, case, key, passphrase_file, line, trusted, confirm))
     if not given:
         err.print("Nothing was sealed. That you looked is on the line's record.")
@@ -108,16 +103,21 @@ def disclose_(
     yes: Yes = False,
 ) -> None:
     """Seal your share of a case's reasons to the two auditors who ask for them. You see whose keys they are before."""
-    trusted = load_vetters(vetters, practice=practice)
-
-    def confirm(text: str) -> bool:
-        err.print(text, soft_wrap=True)
-        return yes or typer.confirm("Seal your share to these two together?", err=True)
-
+    trusted, confirm = load_vetters(vetters, practice=practice), asks("Seal your share to these two together?", yes=yes)
     if not asyncio.run(_disclose(desk, case, key, passphrase_file, line, trusted, confirm)):
         err.print("Nothing was sealed. That you looked is on the line's record.")
         raise typer.Exit(1)
     err.print("Your share of the reasons is sealed to both. It opens no word of the case. With enough trustees' shares they can read them.")
+
+
+def asks(question: str, *, yes: bool) -> Confirm:
+    """Shows what is asked about, and asks unless he said yes before."""
+
+    def confirm(text: str) -> bool:
+        err.print(text, soft_wrap=True)
+        return yes or typer.confirm(question, err=True)
+
+    return confirm
 
 
 async def _list(desk: str, key: Path, passphrase_file: Path | None, line: str) -> list[Waiting]:
