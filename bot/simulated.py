@@ -42,8 +42,8 @@ WHY = {
 }
 ASSUMED = (
     "Simulated. It assumes that the file lacks no tie, that every kind of tip is as frequent, that {police:.0%} of police, "
-    "{judiciary:.0%} of prosecutors, {ngo:.0%} of NGO people and {foreign_liaison:.0%} of liaisons are corrupt, "
-    "{tied:.0%} of these where their ties are."
+    "{judiciary:.0%} of prosecutors, {ngo:.0%} of NGO people, {foreign_liaison:.0%} of liaisons are corrupt "
+    "(town offices {local} times, national {national}), {tied:.0%} where their ties are."
 )
 
 
@@ -308,4 +308,9 @@ def _leads(roster: Roster) -> int:
 
 def assumed() -> str:
     learning = DEFAULT.learning
-    return ASSUMED.format(**{house.value: share for house, share in learning.houses.items()}, tied=learning.tied)
+    return ASSUMED.format(
+        **{house.value: share for house, share in learning.houses.items()},
+        tied=learning.tied,
+        local=learning.local,
+        national=learning.national,
+    )

@@ -132,8 +132,12 @@ class Rescue:
         agencies = {member.card.agency for member in known if member.person.id in had}
         mates = {member.person.id for member in known if member.card.agency in agencies}
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
-        elsewhere, anywhere = (choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE) for some in (idle(left, mates), left))
-        return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else anywhere
+
+        def draw(some: Roster) -> Assignment:
+            return choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE)
+
+        elsewhere = draw(idle(left, mates))
+        return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else draw(left)
 
     def _eligible(self, gate: GateFile, some: Roster) -> int:
         """How many readers no fact excludes but who is named."""

@@ -20,22 +20,23 @@ from routing.people import Assignment, Earlier, Person, Role, Roster
 from routing.policy import Policy
 
 LEARNED = 400
-MATTERS = 40
+MATTERS = 200
 LINKED = 10
 FAVOURITES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line after LEARNED tips, and the tip that comes next."""
+    """A line after LEARNED tips, and the tip that comes next. `seed`: of its world, and of its coins."""
 
+    seed: int
     roster: Roster
     tip: Tip
     beliefs: Beliefs
     policy: Policy
 
-    def draw(self, beliefs: Beliefs | None = None, seed: int = 0, earlier: Earlier | None = None) -> Assignment:
-        coins = hashlib.sha256(seed.to_bytes(8)).digest()
+    def draw(self, beliefs: Beliefs | None = None, turn: int = 0, earlier: Earlier | None = None) -> Assignment:
+        coins = hashlib.sha256(self.seed.to_bytes(8) + turn.to_bytes(8)).digest()
         return choose(
             self.roster, self.tip.facts, beliefs or self.beliefs, coins, self.tip.now, self.policy, released=True, earlier=earlier
         )
@@ -66,7 +67,7 @@ def trained(seed: int, policy: Policy) -> Line:
         running.step(tip)
     tip = next(tip for tip in world.tips[LEARNED:] if not tip.facts.urgent)
     people = tuple(replace(person, open_cases=0) for person in running.scene(tip).roster().people)
-    return Line(Roster(people, ATLAS), tip, ours.beliefs, policy)
+    return Line(seed, Roster(people, ATLAS), tip, ours.beliefs, policy)
 
 
 def probe(seed: int, policy: Policy) -> Mapping[str, float]:
@@ -100,10 +101,10 @@ def _linked(line: Line, favourite: str) -> Mapping[str, float]:
     """How often ten tips of one matter reach one favourite, linked and each by itself."""
     apart = together = 0
     for matter in range(MATTERS):
-        draws = [line.draw(seed=matter * LINKED + n) for n in range(LINKED)]
+        draws = [line.draw(turn=matter * LINKED + n) for n in range(LINKED)]
         first = draws[0]
         earlier = Earlier(first.order, first.leads, first.chances)
-        linked = [first, *(line.draw(seed=matter * LINKED + n, earlier=earlier) for n in range(1, LINKED))]
+        linked = [first, *(line.draw(turn=matter * LINKED + n, earlier=earlier) for n in range(1, LINKED))]
         apart += any(favourite in drawn.order for drawn in draws)
         together += any(favourite in drawn.order for drawn in linked)
     return {"linked_apart": apart / MATTERS, "linked_together": together / MATTERS}

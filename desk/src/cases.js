@@ -78,7 +78,7 @@ export function showList(session, { choose, look }) {
 
 const lookingAgain = (ms, look) => [el("p", { class: "note" }, `Every desk looks for new cases at the same times, next at ${say.clockWords(Date.now() + ms)}.`), button("Look now", look)];
 
-const shares = (count) => (count ? el("p", { class: "card" }, count === 1 ? "A case waits for you: " : `${count} cases wait for you: `, el("kbd", {}, "tipline trustee approve"), " on your own computer.") : null);
+const shares = (count) => (count ? el("p", { class: "card" }, count === 1 ? "A case waits for you: " : `${count} cases wait for you: `, el("kbd", {}, "tipline trustee list"), " on your own computer.") : null);
 
 function list(rows, sought, choose) {
   const found = rows.filter((row) => say.matches(row.stub ? `${row.stub.designation} ${brief(row.stub)} ${say.urgencyWords(row.stub.urgency)}` : "", sought));

@@ -36,7 +36,7 @@ from sealing.shares import CODES
 from sealing.statements import signed_entry
 from tests.bot.test_duty import ORIGIN, Served
 from tests.bot.test_trustee import strangers, yes
-from tests.handlers.test_line_audits import audited, of_codes
+from tests.handlers.shares.audits import audited, of_codes
 from tests.line import TestLine, fresh_line, world_cards
 
 pytestmark = pytest.mark.enable_socket

@@ -22,6 +22,7 @@ from bot.simulated import Simulated, shown
 from bot.simulating import PRACTICE, TEMPLATE, picture, simulated
 from routing.people import Atlas, Kin, Role
 
+README_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "routing-simulate.svg"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ATLAS = load_atlas(PRACTICE)
 SMALL = read_roster(TEMPLATE, None, NOW).roster.atlas
@@ -108,6 +109,7 @@ def test_as_json_and_as_a_picture_that_fetches_nothing(tmp_path: Path, practice:
     assert "Simulated:" in drawn
     assert "Litoral" in drawn
     assert "@font-face" not in drawn
+    assert drawn == README_PICTURE.read_text(encoding="utf-8"), "draw it again: tipline routing simulate --svg"
     missing = run("--svg", tmp_path / "nowhere" / "picture.svg")
     assert (missing.exit_code, missing.stderr) == (1, "The picture cannot be written there.\n")
     assert drawn.count("http") == drawn.count("www.w3.org") + drawn.count("www.textualize.io")

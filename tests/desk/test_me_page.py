@@ -109,7 +109,7 @@ def test_the_list_comes_in_pages_when_every_desk_asks_and_tells_a_trustee(page: 
     assert line.polls == asked
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     page.click("text=Look now")
-    expect(page.locator("main")).to_contain_text("A case waits for you: tipline trustee approve on your own computer.")
+    expect(page.locator("main")).to_contain_text("A case waits for you: tipline trustee list on your own computer.")
     shoot(page, "desk-53-next")
     page.fill("#find", "mexico exploitation")
     expect(page.locator("[data-case]")).to_have_count(5)

@@ -57,7 +57,7 @@ async def enrol_trustee(line: TestLine, agency: str = "liaison-nl", home: str = 
 
 
 async def rows(line: TestLine, case_id: str) -> list[ShareRow]:
-    """Shares of the case's own keys; that of its codes has its own tests (test_line_audits)."""
+    """Shares of the case's own keys; that of its codes has its own tests (tests/handlers/shares)."""
     async with line.store.begin() as tx:
         return [share for share in await tx.shares(case_id) if share.epoch != CODES]
 

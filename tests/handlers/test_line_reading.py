@@ -321,7 +321,7 @@ async def test_no_word_address_or_place_stands_in_the_database_in_clear(line: Te
 
 @pytest.mark.claim("T11")
 async def test_codes_open_to_neither_reader_nor_server_nor_both(line: TestLine) -> None:
-    """To whom they open: test_line_audits."""
+    """To whom they open: tests/handlers/shares."""
     case_id, _, identity = await opened_case(line)
     async with line.store.begin() as tx:
         note = next(e for e in await tx.envelopes(case_id) if e.part is Part.NOTE)

@@ -1,35 +1,18 @@
-"""Auditors are on the roster and never drawn; a case keeps them from its reasons by the same exclusions."""
+"""Auditors are on the roster and never drawn (test_trustees); a case keeps them from its reasons by the same exclusions."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from routing.cards import card_bytes, parse_card
-from routing.draw import choose
 from routing.gate import Refusal, Refused, may_approve, may_audit, may_read, without
-from routing.learning import nothing_known
-from routing.people import Code, Person, Role, Roster, TipFacts
+from routing.people import Code, Person, Role
 from tests.routing.gates import FIRST, GATE, by_id
-from tests.routing.world import ATLAS, COINS, NOW, RECEIVED, TIPS, person, rosters
+from tests.routing.world import ATLAS, NOW, RECEIVED, person
 
 AUDITOR = person("a1", role=Role.AUDITOR)
-
-
-@given(rosters(), TIPS, COINS, st.integers(1, 3))
-def test_auditors_are_never_drawn_and_change_no_draw(everybody: Roster, tip: TipFacts, coins: bytes, count: int) -> None:
-    auditors = tuple(person(f"a{n}", role=Role.AUDITOR, vetters=(f"x{n}", f"y{n}")) for n in range(count))
-    alone, among = (
-        choose(everybody, tip, nothing_known(), coins, NOW),
-        choose(replace(everybody, people=(*auditors, *everybody.people)), tip, nothing_known(), coins, NOW),
-    )
-    assert (among.order, among.leads, among.pool, among.chances, among.hold) == (
-        alone.order, alone.leads, alone.pool, alone.chances, alone.hold,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One line for all tests of a file, that has learned nothing when a test begins."""
+"""One line for all tests of a file, that has learned nothing, and told nobody, when a test begins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
 @pytest_asyncio.fixture(loop_scope="module")
 async def line(the_line: TestLine) -> TestLine:
     async with the_line.database.begin() as transaction:
-        await transaction.run(delete(tables.lesson))
+        for table in (tables.lesson, tables.outcome):
+            await transaction.run(delete(table))
     await the_line.memory.learn(the_line.store)  # notices that rows are gone
     await the_line.memory.learn(the_line.store)  # and reads all anew
     await as_new(the_line)

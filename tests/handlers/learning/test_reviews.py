@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from bot import child, mail
 from bot.enrol import enrolment_at
@@ -32,9 +31,9 @@ from sealing.card import SignedCard
 from sealing.rows import DAY_MS, HOUR_MS
 from sealing.said import Letter
 from storage import tables
-from tests.handlers.cases.leaving import as_new, letters, with_letters
+from tests.handlers.cases.leaving import letters, with_letters
 from tests.handlers.learning.records import lesson, other_worker, put, rows
-from tests.line import TestLine, fresh_line, practice_line
+from tests.line import TestLine, practice_line
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
 
@@ -43,24 +42,6 @@ OTHERS = ["elsewhere", "abroad"]
 Said = tuple[str, bool]
 """(informer, verified)"""
 ENOUGH: list[Said] = [*[("x1", True)] * 4, ("x2", False)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestLine]:
-    async with fresh_line(tmp_path_factory.mktemp("line")) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def line(the_line: TestLine) -> TestLine:
-    """That has learned nothing yet, and told nobody."""
-    async with the_line.database.begin() as transaction:
-        for table in (tables.lesson, tables.outcome):
-            await transaction.run(delete(table))
-    await the_line.memory.learn(the_line.store)
-    await the_line.memory.learn(the_line.store)
-    await as_new(the_line)
-    return the_line
 
 
 async def told(

@@ -4,13 +4,11 @@ who approve, trustees who may not, a next reader who leaves, nobody to come, too
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import select
 
 from handlers.ports import Trouble
@@ -38,24 +36,10 @@ from tests.handlers.test_line_escrow import (
     texts,
 )
 from tests.handlers.test_line_reading import PHONE, TIP, URGENT, case_texts, everything, sealed_case
-from tests.line import TestLine, practice_line, world_cards
+from tests.line import TestLine, practice_line
 from tests.secrets_search import ciphertexts_in, identities_in, opened_by
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
-
-
-@pytest.fixture
-def engine_name() -> str:
-    """What is looked at here lies above the engines; test_line_escrow walks the whole way on both."""
-    return "sqlite"
-
-
-@pytest_asyncio.fixture
-async def line(tmp_path: Path, url: str) -> AsyncIterator[TestLine]:
-    """With those of the practice roster alone who are no officials: they are enough, and a third of the work."""
-    people = frozenset(person for person, card in world_cards()[0].items() if card.agency.startswith(("ngo-", "liaison-")))
-    async with practice_line(tmp_path, url, people=people) as made:
-        yield made
 
 
 ALONE = "2e1a4371923b09918876326304908d4b"
