@@ -41,9 +41,9 @@ WHY = {
     Code.E9: "a declared conflict",
 }
 ASSUMED = (
-    "Simulated. It assumes that the file lacks no tie, that every kind of tip is as frequent, that {police:.0%} of police, "
-    "{judiciary:.0%} of prosecutors, {ngo:.0%} of NGO people, {foreign_liaison:.0%} of liaisons are corrupt "
-    "(town offices {local} times, national {national}), {tied:.0%} where their ties are."
+    "Simulated. It assumes that the file lacks no tie, that each kind of tip is as frequent, that {police:.0%} of police, "
+    "{judiciary:.0%} of prosecutors, {ngo:.0%} of NGOs, {foreign_liaison:.0%} of liaisons are corrupt "
+    "(town offices {local} times, national {national}), {tied:.0%} where they have ties."
 )
 
 
