@@ -108,14 +108,17 @@ async function answer(view) {
   const held = contactInReply(text);
   if (held) return tell(`Your answer seems to hold ${HELD[held]}. It was not sent: it could unmask you or the source. Please say it in other words.`);
   tell("Sending…");
+  let act = null;
   try {
-    const handout = await carryOut(view.session, await actFor(view, text));
+    act = await actFor(view, text);
+    const handout = await carryOut(view.session, act);
     if (handout.result === "answered") return sent(view, text);
     view.pending = null;
     if (handout.code === "stale") await view.refresh();
     return tell(say.refusedWords(handout.code));
   } catch (error) {
     if (view.failed(error)) return undefined;
+    if (act && view.pending?.act !== act) return undefined; // the case itself has told meanwhile that it went out
     return tell(error.kind === "slow" ? "The line has not answered yet. Your answer may still go out: look here again before you send it once more." : `${say.failureWords(error)} Your words are still here.`);
   }
 }

@@ -227,6 +227,26 @@ def test_a_lost_connection_makes_no_second_answer(page: Page, line: FakeLine, an
     assert [a["text"] for a in found.answers] == ["Are you alone?"]
 
 
+def test_a_connection_lost_after_the_case_told_that_the_answer_went_out_takes_that_not_back(page: Page, line: FakeLine, ana: Reader) -> None:
+    found = line.open_case(ana, [spanish_tip()])
+    open_case(page, line, found)
+    receipts: list[Route] = []
+
+    def keep(route: Route) -> None:
+        route.fetch()
+        receipts.append(route)
+
+    page.route("**/desk/acts", keep)
+    page.fill("#answer", "Are you alone?")
+    page.click("text=Send answer")
+    expect(page.locator(".result")).to_have_text("Your answer is on its way.")
+    (receipt,) = receipts
+    receipt.abort()
+    page.wait_for_timeout(400)
+    assert page.inner_text(".result") == "Your answer is on its way."
+    assert [a["text"] for a in found.answers] == ["Are you alone?"]
+
+
 def test_a_dropped_answer_is_told_and_not_waited_for(page: Page, line: FakeLine, ana: Reader) -> None:
     found = line.open_case(ana, [Told("one")])
     open_case(page, line, found)

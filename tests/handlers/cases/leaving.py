@@ -28,13 +28,13 @@ _PHONES = (f"+999 6{n:04}" for n in itertools.count())
 
 async def as_new(line: TestLine) -> None:
     """Today again; and nothing of an earlier test falls due in the next: no task, no conversation, no flood, no sign of life,
-    no duty hours, no letters."""
+    no duty hours, no letters; nobody reads an earlier case, whose last reader could leave it."""
     line.clock.now = int(datetime.now(UTC).timestamp() * 1000)
     line.alarms.clear()
     line.outbox.sent.clear()
     cast("dict[str, str]", line.vetters.recipients).clear()
     async with line.database.begin() as transaction:
-        for table in (tables.task, tables.thread, tables.cluster, tables.heartbeat, tables.letter):
+        for table in (tables.task, tables.thread, tables.cluster, tables.heartbeat, tables.letter, tables.grant):
             await transaction.run(delete(table))
         await transaction.run(update(tables.person).values(duty=None))
 
