@@ -30,11 +30,11 @@ class Learning:
     national: float = 0.8
     tied: float = 0.65
     keep: float = 0.99
-    report: float = 0.3
+    report: float = 0.4
     informer: float = 1.6
     verified: float = 1.6
     clean: float = 0.8
-    proven: float = 1.0
+    proven: float = 0.7
     sources: float = 0.2
     lowest: float = 0.02
     highest: float = 0.80

@@ -42,13 +42,14 @@ from tests.routing.outcomes import (
 
 def test_one_reader_alone_is_moved_by_the_likelihoods_of_the_outcome() -> None:
     """By hand: seen as compromised with .15 if nobody leaked, .90 if somebody did."""
-    evidence = after([clean("p1")]).of("p1")
+    free = replace(LEARNING, proven=2.0)
+    evidence = after([clean("p1")], free).of("p1")
     assert serves(evidence, "north") == pytest.approx(log((0.4 * 0.85 + 0.6 * 0.10) / 0.85))
     assert evidence.base == pytest.approx(log((0.8 * 0.85 + 0.2 * 0.10) / 0.85))
     verified = after([leaked("p1", verified=True)]).of("p1")
     assert serves(verified, "north") == pytest.approx(log((0.9 - 0.75 * 0.4) / 0.15))
     assert verified.base == pytest.approx(log((0.9 - 0.75 * 0.8) / 0.15))
-    cut = after([clean("p1")], replace(LEARNING, clean=0.4)).of("p1")
+    cut = after([clean("p1")], replace(free, clean=0.4)).of("p1")
     assert serves(cut, "north") == pytest.approx(-0.4), "cut off, and the other states in proportion"
     assert cut.base == pytest.approx(-0.4 * evidence.base / serves(evidence, "north"))
 
