@@ -227,7 +227,7 @@ def test_a_lost_connection_makes_no_second_answer(page: Page, line: FakeLine, an
     assert [a["text"] for a in found.answers] == ["Are you alone?"]
 
 
-def test_a_connection_lost_after_the_case_told_that_the_answer_went_out_takes_that_not_back(page: Page, line: FakeLine, ana: Reader) -> None:
+def test_a_receipt_lost_after_the_case_showed_the_answer_takes_nothing_back(page: Page, line: FakeLine, ana: Reader) -> None:
     found = line.open_case(ana, [spanish_tip()])
     open_case(page, line, found)
     receipts: list[Route] = []
