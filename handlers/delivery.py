@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handlers.erasing import OURS_AFTER_MS, Erasures
+from handlers.erasing import KEPT_DAYS, OURS_AFTER_MS, Erasures
 from handlers.forgetting import reachable
 from handlers.helped import expect_reply
 from handlers.ports import Clock, Erasing, MaybeSent, NotSent, Sender, Sent, Store, Tx, Unsent, Wait
@@ -16,7 +16,7 @@ from sealing import plaintexts
 from sealing.keyring import WorkerKeys
 from sealing.plaintexts import Outgoing
 from sealing.points import Point, reached
-from sealing.rows import Later, Purpose, SendingRow, SendingState, Task, TaskKind
+from sealing.rows import DAY_MS, Later, Purpose, SendingRow, SendingState, Task, TaskKind
 
 LATE_MS = 15 * 60_000
 """A question of ours that is later than this may meet another person on that phone."""
@@ -138,11 +138,17 @@ class Sends:
             over = claim.known and (stored is None or read_thread(self.keys, stored).forgotten)  # while it was in the provider's hands
             for ref in sent.refs:
                 noted = await self.erasures.note(tx, claim.thread, claim.outgoing.channel, claim.outgoing.address, ref)
-                if noted is not None and (over or sender.erasing is Erasing.SEALED):
-                    await tx.enqueue(
-                        TaskKind.ERASE, noted, self.clock.now_ms() + (OURS_AFTER_MS if sender.erasing is Erasing.SEALED else 0)
-                    )
+                if noted is not None and (after := self._erased_after(sender, known=claim.known, over=over)) is not None:
+                    await tx.enqueue(TaskKind.ERASE, noted, self.clock.now_ms() + after)
             await tx.done(task)
+
+    @staticmethod
+    def _erased_after(sender: Sender, *, known: bool, over: bool) -> int | None:
+        """When to ask for a text's deletion, in ms from now; None = when its conversation ends. Whose conversation was forgotten before may
+        not have read it yet, and nothing else would ever end what we keep of it."""
+        if sender.erasing is Erasing.SEALED:
+            return OURS_AFTER_MS
+        return 0 if over else None if known else KEPT_DAYS * DAY_MS
 
     async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:
         """An answer that the provider takes only after the source has written again waits for that, where we would know him."""

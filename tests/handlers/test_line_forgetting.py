@@ -15,7 +15,7 @@ from handlers.ports import MaybeSent, NotSent, Sent, Unsent, Wait
 from handlers.state import Safety
 from handlers.thread import read_thread
 from sealing.age import OpenError
-from sealing.rows import Purpose, SendingState, TaskKind
+from sealing.rows import DAY_MS, HOUR_MS, Purpose, SendingState, TaskKind
 from storage import tables
 from tests.handlers.test_line_channels import Provider, heard, message, rows, sending_states
 from tests.handlers.test_line_reading import PHONE, TIP, answer, answer_to, opened_case
@@ -173,15 +173,20 @@ async def test_a_text_of_ours_that_was_in_hand_at_forget_is_deleted_at_the_provi
     assert await rows(one, "erasure") == 0
 
 
-async def test_an_answer_is_not_deleted_from_the_sources_chat_because_he_was_silent_for_days(one: TestLine) -> None:
+@pytest.mark.parametrize(("hour", "known"), [(6, 1), (20, 0)])
+async def test_an_answer_is_not_deleted_from_the_sources_chat_because_he_was_silent_for_days(one: TestLine, hour: int, known: int) -> None:
+    """A conversation is forgotten at the midnight after 72 hours: eight hours later it is there, or not, by the hour at which it began."""
+    one.clock.now += (hour * HOUR_MS - one.clock.now) % DAY_MS
     case_id, person, identity = await opened_case(one)
     await one.later(80 * 3600)
+    assert await rows(one, "thread") == known
     one.outbox.erased.clear()
     sent = len(one.outbox.sent)
     assert (await answer(one, case_id, person, identity, "We read it."))["result"] == "answered"
     assert len(one.outbox.sent) == sent + 1
     await one.later(24 * 3600)
     assert await rows(one, "thread") == 0
+    assert await rows(one, "erasure") == 1, "he may ask for it yet"
     assert f"out{sent + 1}" not in {ref for _, ref in one.outbox.erased}
     await one.later(3 * 86_400)
     assert await rows(one, "erasure") == 0, "too old to be deleted there: forgotten here"
