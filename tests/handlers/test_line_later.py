@@ -227,7 +227,7 @@ async def test_over_many_draws_nobody_tied_is_ever_drawn(tmp_path: Path) -> None
     assert len(shown) == DRAWS
     assert all(len(people) == 1 for people in shown)
     assert not [people for people in shown if people & out]
-    assert len({person for people in shown for person in people}) >= 8, "many different readers"
+    assert len({person for people in shown for person in people}) >= 6, "many different readers"
 
 
 @pytest.mark.slow
