@@ -148,7 +148,9 @@ class Sends:
         not have read it yet, and nothing else would ever end what we keep of it."""
         if sender.erasing is Erasing.SEALED:
             return OURS_AFTER_MS
-        return 0 if over else None if known else KEPT_DAYS * DAY_MS
+        if not known:
+            return KEPT_DAYS * DAY_MS
+        return 0 if over else None
 
     async def _refused(self, task: Task, claim: Claim, why: Unsent) -> None:
         """An answer that the provider takes only after the source has written again waits for that, where we would know him."""

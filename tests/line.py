@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import base64
-import json
 import secrets
-import shutil
-import tempfile
-import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from argon2.low_level import hash_secret_raw
-from sqlalchemy import Table, select, update
+from sqlalchemy import update
 
-from bot.atlas import agency_names, gazetteer_places, load_atlas
-from bot.enrol import enrolment_at
-from bot.files import load_lexicons
-from bot.practice_line import WORLD
-from bot.practice_roster import practice_cards, practice_people
 from bot.wiring import SystemEntropy, reading_plan
 from bot.workshop import Handler, Parts, workshop
-from handlers.enrolment import Put
 from handlers.intake import Acceptor
 from handlers.lessons import Memory
 from handlers.notices import NOTICE
-from handlers.parts import worker_leaf
-from handlers.phrases import Phrase
 from handlers.ports import Erasing, Sender, Sent, Translator, Unsent
 from handlers.reviews import Reviews
-from handlers.roster import Vetters, judge
-from handlers.roster_log import RosterLog
+from handlers.roster import Vetters
 from handlers.slots import Slots
 from handlers.talk import Talk, Timing
 from handlers.understanding import Understanding
@@ -48,7 +32,7 @@ from routing.people import Atlas, Card
 from sealing import age, custody, keyring, plaintexts, shares, signing
 from sealing.card import SignedCard
 from sealing.custody import ACTOR_USE, Entry, EntryKind
-from sealing.keyring import WorkerKeys, load_web, load_worker, make_secrets
+from sealing.keyring import WorkerKeys, load_web
 from sealing.passphrase import PersonKey
 from sealing.rows import Accepted, ActRow, GrantRow, GrantState, Handout, Later, Part, Purpose, Task, TaskKind
 from storage import tables
@@ -57,17 +41,16 @@ from storage.engine import Database, open_database
 from storage.intake import SqlIntake
 from storage.queue import SqlQueue
 from storage.store import SqlStore
-from translations.detect import LanguageDetector
-from translations.phrases import Catalog
+from tests.begun import LANGUAGES, begun, migrated_file, own_vetters, read_once, the_atlas
 from triage.language import Translation
-from triage.lexicon import Lexicon
-from triage.places import Gazetteer
 from triage.sensitive import Sensitive
 from triage.tip import Inbound
 
-LANGUAGES = ("en", "es")
 CHANNEL = "handset"
 PRACTICE_SLOTS = Slots((), "UTC", 5)
+
+# The same address gives the same tag: 30 ms and 19 MiB a time, thousands of times.
+vars(keyring)["hash_secret_raw"] = cache(hash_secret_raw)
 
 
 class SetClock:
@@ -239,132 +222,6 @@ class TestLine:
         return grant.person_id, self.case_identity(handed, grant.person_id)
 
 
-@dataclass(frozen=True)
-class Enrolled:
-    """The practice people with keys that no passphrase protects, and the two vetters who signed for them."""
-
-    cards: Mapping[str, Card]
-    person_keys: Mapping[str, PersonKey]
-    vetters: Vetters
-    seeds: tuple[str, ...]
-
-    def vetters_file(self) -> str:
-        listed = [{"name": "practice", "agency": self.vetters.agencies[name], "verify": key} for name, key in self.vetters.keys.items()]
-        return json.dumps({"vetters": listed})
-
-
-def world_cards() -> tuple[dict[str, Card], dict[str, PersonKey]]:
-    """Everybody of the practice world with fresh keys."""
-    world = tomllib.loads(WORLD.read_text(encoding="utf-8"))
-    keys = {name: PersonKey(name, age.generate()[0], signing.generate()[0]) for name in practice_people(world)}
-    public = {name: (age.recipient_of(key.identity), signing.public_of(key.sign_seed)) for name, key in keys.items()}
-    return {card.person: card for card in practice_cards(world, datetime.now(UTC).date(), public)}, keys
-
-
-async def enrol_world(store: SqlStore, keys: WorkerKeys, atlas: Atlas, people: frozenset[str] | None = None) -> Enrolled:
-    every, person_keys = world_cards()
-    cards = {name: card for name, card in every.items() if people is None or name in people}
-    pairs = [signing.generate() for _ in range(2)]
-    by_name = {signing.fingerprint(verify): verify for _, verify in pairs}
-    vetters = Vetters(by_name, {name: str(n) for n, name in enumerate(by_name)}, one_house=False, practice=True)
-    now = datetime.now(UTC)
-    async with store.begin() as tx:  # one for all: hundreds of lines are made in one run of the tests
-        for card in cards.values():
-            signed = SignedCard(card_bytes(card))
-            for seed, _ in pairs:
-                signed = signed.signed_by(seed)
-            put = await enrolment_at(now, keys, vetters).put(tx, signed, judge(signed, vetters), int(now.timestamp()) // 3600)
-            assert put == Put()
-    return Enrolled(cards, person_keys, vetters, tuple(seed for seed, _ in pairs))
-
-
-@cache
-def the_atlas() -> Atlas:
-    return load_atlas(WORLD)
-
-
-@cache
-def read_once() -> tuple[LanguageDetector, tuple[Lexicon, ...], Gazetteer, Gazetteer, Catalog]:
-    """What no line changes: hundreds of lines are made in one run of the tests."""
-    atlas = the_atlas()
-    places, agencies = Gazetteer(gazetteer_places(atlas)), Gazetteer(agency_names(atlas))
-    return LanguageDetector(LANGUAGES), load_lexicons(), places, agencies, Catalog.load(phrase.value for phrase in Phrase)
-
-
-# The same address gives the same tag: 30 ms and 19 MiB a time, thousands of times.
-vars(keyring)["hash_secret_raw"] = cache(hash_secret_raw)
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A line before its first tip, made once: hundreds are needed in one run of the tests. `rows`: table -> its rows."""
-
-    secrets: Path
-    rows: Mapping[Table, Sequence[Mapping[str, object]]]
-    roster: Enrolled
-
-    async def on(self, home: Path, database: Database) -> WorkerKeys:
-        shutil.copytree(self.secrets, home / "secrets")
-        async with database.begin() as transaction:
-            for table, rows in self.rows.items():
-                await transaction.run(table.insert(), rows)
-        return load_worker(home / "secrets" / "worker")
-
-
-_made: dict[frozenset[str] | None, Begun] = {}
-
-
-async def _begun(people: frozenset[str] | None) -> Begun:
-    if people not in _made:
-        home = Path(tempfile.mkdtemp(prefix="tipline-begun-"))
-        atexit.register(shutil.rmtree, home, ignore_errors=True)
-        _made[people] = await _begin(home, people)
-    return _made[people]
-
-
-async def _begin(home: Path, people: frozenset[str] | None) -> Begun:
-    make_secrets(home / "secrets", secrets.token_bytes)
-    keys = load_worker(home / "secrets" / "worker")
-    database = open_database(f"sqlite:///{migrated_file(home / 'line.db')}")
-    store = SqlStore(database)
-    await store.record_epochs(keys.public_epochs())
-    async with store.begin() as tx:  # as `tipline serve` does before the first tip
-        leaf = Entry(int(datetime.now(UTC).timestamp()) // 3600, EntryKind.COMMIT, "", keys.draw_commitment(), "")
-        await tx.log(worker_leaf(keys, leaf))
-    roster = await enrol_world(store, keys, the_atlas(), people)
-    async with database.begin(reading=True) as transaction:
-        every = {table: (await transaction.run(select(table))).mappings().all() for table in tables.metadata.sorted_tables}
-    await database.close()
-    return Begun(home / "secrets", {table: [dict(row) for row in rows] for table, rows in every.items() if rows}, roster)
-
-
-def own_vetters(made: Vetters) -> Vetters:
-    """With a log and maps of this line's own; what a card came to is the same for all."""
-    return replace(made, agencies=dict(made.agencies), recipients={}, log=RosterLog(), judged=made.judged)
-
-
-_tables: list[bytes] = []
-
-
-def migrated_file(file: Path) -> Path:
-    """A SQLite database with every table, made once."""
-    if not _tables:
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / "line.db"
-            with ThreadPoolExecutor(1) as pool:  # the caller has a loop of its own
-                pool.submit(lambda: asyncio.run(_migrate(f"sqlite:///{made}"))).result()
-            _tables.append(made.read_bytes())
-    file.write_bytes(_tables[0])
-    return file
-
-
-async def _migrate(url: str) -> None:
-    database = open_database(url)
-    await database.migrate()
-    await database.compact()
-    await database.close()
-
-
 @asynccontextmanager
 async def practice_line(
     home: Path,
@@ -379,8 +236,8 @@ async def practice_line(
     clock = SetClock(int(datetime.now(UTC).timestamp() * 1000))
     database, outbox, entropy = open_database(url), Outbox(), SystemEntropy()
     store, atlas = SqlStore(database), the_atlas()
-    begun = await _begun(people)
-    keys, roster = await begun.on(home, database), begun.roster
+    start = await begun(people)
+    keys, roster = await start.on(home, database), start.roster
     cards, person_keys, vetters = roster.cards, roster.person_keys, own_vetters(roster.vetters)
     alarms: list[StrEnum] = []
     said: list[StrEnum] = []

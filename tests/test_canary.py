@@ -31,8 +31,8 @@ from sealing.keyring import load_worker, make_secrets
 from sealing.rows import GrantState
 from storage.engine import open_database
 from storage.store import SqlStore
+from tests.begun import Enrolled, enrol_world
 from tests.canary import Search, family, folders, forms
-from tests.line import Enrolled, enrol_world
 from tests.peers.processes import practice_settings
 from triage.sensitive import Sensitive
 

@@ -34,10 +34,11 @@ from sealing.custody import Entry, EntryKind
 from sealing.rows import ShareState
 from sealing.shares import CODES
 from sealing.statements import signed_entry
+from tests.begun import world_cards
 from tests.bot.test_duty import ORIGIN, Served
 from tests.bot.test_trustee import strangers, yes
 from tests.handlers.shares.audits import audited, of_codes
-from tests.line import TestLine, fresh_line, world_cards
+from tests.line import TestLine, fresh_line
 
 pytestmark = pytest.mark.enable_socket
 NGOS = frozenset(person for person, card in world_cards()[0].items() if card.agency.startswith(("ngo-", "liaison-")))

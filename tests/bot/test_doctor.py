@@ -35,7 +35,7 @@ from sealing.keyring import load_worker, make_secrets
 from storage.desk_store import DeskReads
 from storage.engine import open_database
 from storage.store import SqlStore
-from tests.line import enrol_world, world_cards
+from tests.begun import enrol_world, world_cards
 from tests.peers.gateway import AUTHORIZATION, GatewayPeer
 from tests.peers.processes import free_port
 from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN

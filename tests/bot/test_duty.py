@@ -27,7 +27,8 @@ from sealing.custody import EntryKind, holds, read_leaf
 from sealing.passphrase import PersonKey
 from sealing.rows import EpochState, Purpose
 from storage import tables
-from tests.line import TestLine, fresh_line, world_cards
+from tests.begun import world_cards
+from tests.line import TestLine, fresh_line
 
 pytestmark = pytest.mark.enable_socket
 ORIGIN = "https://line.example.org"

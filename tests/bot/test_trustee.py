@@ -25,10 +25,11 @@ from routing.people import Person, Role
 from sealing import signing
 from sealing.card import SignedCard
 from sealing.rows import ShareState
+from tests.begun import world_cards
 from tests.bot.test_duty import ORIGIN, Served
 from tests.handlers.test_line_escrow import exhausted, gate_of, rows, texts
 from tests.handlers.test_line_reading import TIP
-from tests.line import TestLine, fresh_line, world_cards
+from tests.line import TestLine, fresh_line
 
 pytestmark = pytest.mark.enable_socket
 

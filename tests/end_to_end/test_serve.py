@@ -22,7 +22,7 @@ from routing.cards import card_bytes
 from sealing import signing
 from sealing.card import SignedCard
 from sealing.passphrase import PersonKey
-from tests.line import world_cards
+from tests.begun import world_cards
 from tests.peers.command import command
 from tests.peers.processes import free_port
 from tests.peers.twilio import PRACTICE_SID, PRACTICE_TOKEN, TwilioPeer, incoming, signed_form

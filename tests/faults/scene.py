@@ -37,8 +37,8 @@ from storage import tables
 from storage.desk_store import DeskReads
 from storage.engine import Database, open_database
 from storage.store import SqlStore
+from tests.begun import Enrolled, enrol_world
 from tests.databases import SetClock
-from tests.line import Enrolled, enrol_world
 from tests.peers.processes import Processes, gone, practice_settings, processes
 from tests.peers.telegram import PRACTICE_TOKEN as BOT_TOKEN
 from tests.peers.telegram import TelegramPeer

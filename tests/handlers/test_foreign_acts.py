@@ -21,7 +21,8 @@ from sealing.rows import GrantRow, GrantState, Purpose, TaskKind
 from sealing.said import Ending, Outcome, Push, Tie, Told, outcome, push, tie, told
 from sealing.signing import Use
 from storage import tables
-from tests.line import TestLine, fresh_line, world_cards
+from tests.begun import world_cards
+from tests.line import TestLine, fresh_line
 from triage.sensitive import Sensitive
 
 pytestmark = pytest.mark.asyncio

@@ -22,8 +22,9 @@ from sealing.custody import ACTOR_USE, Entry, EntryKind
 from sealing.rows import GrantState, Purpose, PushRow, TaskKind
 from sealing.said import Push, push
 from storage import tables
+from tests.begun import world_cards
 from tests.databases import Servers
-from tests.line import Outbox, TestLine, practice_line, world_cards
+from tests.line import Outbox, TestLine, practice_line
 from triage.sensitive import Sensitive
 
 pytestmark = pytest.mark.asyncio

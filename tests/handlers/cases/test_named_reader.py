@@ -12,10 +12,11 @@ from routing.people import Card, House, Role
 from sealing.custody import EntryKind
 from sealing.rows import CaseState, GrantState
 from sealing.said import Ending
+from tests.begun import the_atlas, world_cards
 from tests.handlers.cases.closing import PLAIN, case_of, close, state_of
 from tests.handlers.cases.leaving import kinds_of, offered_to, open_all, states
 from tests.handlers.test_line_reading import PHONE, answer, sealed_case
-from tests.line import TestLine, practice_line, the_atlas, world_cards
+from tests.line import TestLine, practice_line
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 SECOND = "Son seis hombres, duermen en un galpón"

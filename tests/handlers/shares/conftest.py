@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.line import TestLine, practice_line, world_cards
+from tests.begun import world_cards
+from tests.line import TestLine, practice_line
 
 
 @pytest.fixture
