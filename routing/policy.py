@@ -75,9 +75,9 @@ class Policy:
     alone: float = 1 / 3
     smallest_pool: int = 5
     avoidance: float = 400.0
-    full: float = 0.005
-    off_duty: float = 0.0075
-    other_language: float = 0.01
+    full: float = 0.002
+    off_duty: float = 0.004
+    other_language: float = 0.005
     learning: Learning = field(default_factory=Learning)
 
 

@@ -90,8 +90,12 @@ class Plan:
     `framed`: so many honest readers of whom four informers say the worst. `on_duty`: share of the people, at any day. `hidden`: of the
     corrupt, how many serve a network that none of their ties touches; the others by what `Settlers` says. `asleep`: so many cases a
     corrupt reader reads before he leaks any, and from then on only the `valuable` share. `praised`: how many of his cases he reports as
-    clean, whatever others tell of them; `confirmed`: how many of these a friend of another agency verifies. `coins`: so many draws of one
-    tip at the end, to see whether people are drawn as often as is said."""
+    clean, whatever others tell of them; `confirmed`: how many of these a friend of another agency verifies. `a_day`: tips. `local`,
+    `ad_hoc`: how many today's practice tells, officials of the place and whoever is asked besides, `from_here` of these from there.
+    `coins`: so many draws of one tip at the end, to see whether people are drawn as often as is said.
+
+    What is told, how soon and how well, tips and today's practice are ROUTING.md's unless said; sizes, clustering and leak rates are not.
+    There half of the outcomes are verified: here of four in five, as a reader tells the fifth himself."""
 
     name: str
     people: int = 400
@@ -101,11 +105,16 @@ class Plan:
     other: float = 0.15
     clusters: str = "town"
     declared: float = 0.6
-    seen: float = 0.8
+    seen: float = 0.85
     false_alarm: float = 0.08
-    unnoticed: float = 0.12
-    late: float = 20.0
-    verified: float = 0.4
+    unnoticed: float = 0.10
+    late: float = 25.0
+    verified: float = 0.625
+    informers: int = 25
+    a_day: float = 1.0
+    local: int = 4
+    ad_hoc: int = 9
+    from_here: float = 0.6
     leaving: float = 0.15
     framed: int = 0
     on_duty: float = 0.6

@@ -16,8 +16,6 @@ from routing.people import Person, Role
 
 RAID = 0.07
 """A partner of the raid tells: no assignment prevents it."""
-LOCAL, AD_HOC = 5, 7
-FROM_HERE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,16 @@ def loss(policy: str, readers: Sequence[Soul], tip: Tip, plan: Plan, way: Way) -
     return 1 - kept
 
 
-def today(souls: Sequence[Soul], tip: Tip, land: Land, dice: random.Random) -> list[Soul]:
-    """The officials of the place and those over them, and whoever is asked besides, half of them from there."""
+def today(souls: Sequence[Soul], tip: Tip, land: Land, plan: Plan, dice: random.Random) -> list[Soul]:
+    """The officials of the place and those over them, and whoever is asked besides, many of them from there."""
     there = tip.areas or {land.ring[dice.randrange(len(land.ring))]}
-    atlas, near = land.atlas, round(FROM_HERE * AD_HOC)
+    atlas, near = land.atlas, round(plan.from_here * plan.ad_hoc)
     mixed = [soul for soul in dice.sample(souls, len(souls)) if soul.person.active]
     here = [soul for soul in mixed if atlas.area(soul.person.card.posting) in there]
-    chain = [soul for soul in here if atlas.agencies[soul.person.card.agency].kind not in NO_OFFICIALS][:LOCAL]
+    chain = [soul for soul in here if atlas.agencies[soul.person.card.agency].kind not in NO_OFFICIALS][: plan.local]
     asked = [soul for soul in here if soul not in chain][:near]
     near_by = set(here)
-    return [*chain, *asked, *[soul for soul in mixed if soul not in near_by][: AD_HOC - near]]
+    return [*chain, *asked, *[soul for soul in mixed if soul not in near_by][: plan.ad_hoc - near]]
 
 
 def exclusions_only(asked: Asked, way: Way, dice: random.Random) -> tuple[str, ...]:

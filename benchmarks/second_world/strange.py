@@ -45,6 +45,8 @@ def _plan(name: str, dice: random.Random) -> Plan:
         towns=dice.randint(2, 6),
         areas=dice.randint(4, 12),
         vetters=dice.randint(3, 30),
+        informers=dice.randint(4, 40),
+        a_day=dice.uniform(0.5, 4.0),
     )
 
 
@@ -58,9 +60,10 @@ def in_short(plan: Plan) -> str:
     )
     parts = (
         f"{plan.people} people, {plan.areas} areas of {plan.towns}, {plan.small_ngos} small NGOs, {plan.vetters} vetters",
-        f"{plan.tips} tips, {plan.prevalence:.0%} corrupt by {plan.clusters}, leak {plan.own:.2f}+{plan.other:.2f}",
+        f"{plan.tips} tips, {plan.a_day:.1f} a day, {plan.prevalence:.0%} corrupt by {plan.clusters}, leak {plan.own:.2f}+{plan.other:.2f}",
         f"{plan.declared:.0%} declared, {plan.on_duty:.0%} on duty, {plan.leaving:.0%} leave",
         f"{plan.seen:.0%} told, {plan.verified:.0%} verified, wrong {plan.false_alarm:.2f}+{plan.unnoticed:.2f}, {plan.late:.0f} days late",
+        f"{plan.informers} informers",
         *(trick for there, trick in tricks if there),
     )
     return ", ".join(parts)

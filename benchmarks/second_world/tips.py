@@ -38,7 +38,7 @@ class Spot:
 
 
 class Tips:
-    def __init__(self, land: Land, dice: random.Random, a_day: float = 3.0) -> None:
+    def __init__(self, land: Land, dice: random.Random, a_day: float) -> None:
         self._land, self._dice, self._a_day = land, dice, a_day
         self._matters = 0
         self.now = START

@@ -23,7 +23,6 @@ from routing.people import Assignment, Earlier, Hold, Person, Roster
 from routing.policy import DEFAULT
 from routing.records import area_of, reader
 
-INFORMERS = 14
 AGAIN = 0.08
 """Share of tips that are drawn for three times: the same, and with the roster shuffled."""
 POLICIES = ("today", "exclusions", "tipline", "capped", "oracle")
@@ -68,7 +67,7 @@ class World:
         self._dice, born, come = (random.Random(f"{self._seed} {use}") for use in ("life", "people", "tips"))
         self._plan, self.found = plan, Found(plan)
         self._land = make_land(plan.areas, plan.towns, plan.small_ngos)
-        self._settlers, self._tips = Settlers(plan, self._land, born), Tips(self._land, come)
+        self._settlers, self._tips = Settlers(plan, self._land, born), Tips(self._land, come, plan.a_day)
         self._reading = Reading(self._land.atlas)
         self._souls = [self._settlers.settle(START, born.randrange(600)) for _ in range(plan.people)]
         self._framed = {soul.person.id for soul in [soul for soul in self._souls if not soul.corrupt][: plan.framed]}
@@ -178,7 +177,7 @@ class World:
         plan, by_id = self._plan, {soul.person.id: soul for soul in self._souls}
         way = losing.cast(dice, plan)
         best = capped if capped.order else got
-        today = losing.today(self._souls, tip, self._land, dice)
+        today = losing.today(self._souls, tip, self._land, plan, dice)
         names = {
             "exclusions": losing.exclusions_only(asked, way, dice),
             "tipline": way.readers(got.order, got.leads),
@@ -202,7 +201,7 @@ class World:
         if dice.random() >= plan.seen:
             return
         seen = dice.random() >= plan.unnoticed if lost else dice.random() < plan.false_alarm
-        informer, verified = f"informer-{dice.randrange(INFORMERS)}", dice.random() < plan.verified
+        informer, verified = f"informer-{dice.randrange(plan.informers)}", dice.random() < plan.verified
         if dice.random() < 0.2:
             informer, verified = readers[0].person.id, False
             seen = seen and not readers[0].corrupt

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.second_world.capped import knowing
 from benchmarks.second_world.judging import Asked, Gates, judge
-from benchmarks.second_world.land import START, Plan, Settlers, Soul, make_land
-from benchmarks.second_world.losing import RAID, Way, loss
+from benchmarks.second_world.land import NO_OFFICIALS, START, Plan, Settlers, Soul, make_land
+from benchmarks.second_world.losing import RAID, Way, loss, today
 from benchmarks.second_world.reading import Codes, Reading
 from benchmarks.second_world.strange import in_short, strange_plans
 from benchmarks.second_world.telling import broken as missed
@@ -178,3 +178,15 @@ def test_too_little_avoided_fails_the_bench(removed: tuple[float, float], names:
     rows = rows_of(plans, [told_of(plan, each) for plan, each in zip(plans, removed, strict=True)])
     assert missed(rows, Gates(), long=True) == names
     assert missed(rows, Gates(), long=False) == []
+
+
+def test_today_tells_the_officials_of_the_place_and_whoever_is_asked_besides_many_of_them_from_there() -> None:
+    plan = replace(SMALL, people=400, local=4, ad_hoc=9, from_here=0.6)
+    land = make_land(plan.areas, plan.towns, plan.small_ngos)
+    settlers, dice = Settlers(plan, land, random.Random(6)), random.Random(7)
+    souls = [settlers.settle(START, 200) for _ in range(plan.people)]
+    told = today(souls, Tip(TIP, START, frozenset({"area-1"})), land, plan, dice)
+    here = [land.atlas.area(soul.person.card.posting) == "area-1" for soul in told]
+    assert len({soul.person.id for soul in told}) == plan.local + plan.ad_hoc == 13
+    assert here == [True] * (4 + 5) + [False] * 4
+    assert not any(land.atlas.agencies[soul.person.card.agency].kind in NO_OFFICIALS for soul in told[: plan.local])
