@@ -21,7 +21,7 @@ help:
 	@echo "make bench-load  how fast messages are taken, and 200,000 generated requests"
 	@echo "make bench-sealing  what sealing costs beyond the bare operations"
 	@echo "make bench-exposure  how many cases corrupt readers betray, simulated; writes docs/exposure.md"
-	@echo "make bench-second-world  who reads, in a world that the draw was not made for: gates, and what leaks"
+	@echo "make bench-second-world  who reads, in a world that the draw was not made for: gates, and what leaks (a quarter of an hour)"
 	@echo "make bench-strange-worlds  the same in fifteen worlds drawn at random: other ones at each run"
 	@echo "make bench-scale  the draw at 100,000 people, a start from 1,000,000 outcomes"
 	@echo "make mutate  take each of the gravest guards out, and see its test fail"
