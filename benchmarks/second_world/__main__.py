@@ -63,6 +63,14 @@ def run(job: tuple[Plan, int]) -> Found:
     return World(*job).run()
 
 
+def plans_of(asked: argparse.Namespace, seed: int) -> tuple[Plan, ...]:
+    if asked.strange:
+        return strange_plans(asked.strange, seed)
+    if asked.quick:
+        return QUICK
+    return MEAGRE if asked.meagre else PLANS
+
+
 def gates_of(found: Sequence[Found]) -> Gates:
     every = Gates()
     for each in found:
@@ -73,13 +81,14 @@ def gates_of(found: Sequence[Found]) -> Gates:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="worlds of each of the fifteen kinds")
-    parser.add_argument("--quick", action="store_true", help="two kinds of world, one seed, few tips; how much is avoided does not count")
-    parser.add_argument("--meagre", action="store_true", help="fewer tips to a reader, less told")
-    parser.add_argument("--strange", type=int, default=0, metavar="N", help="N worlds, each drawn at random, once each")
+    worlds = parser.add_mutually_exclusive_group()
+    worlds.add_argument("--quick", action="store_true", help="two kinds of world, one seed, few tips; how much is avoided does not count")
+    worlds.add_argument("--meagre", action="store_true", help="fewer tips to a reader, less told")
+    worlds.add_argument("--strange", type=int, default=0, metavar="N", help="N worlds, each drawn at random, once each")
     parser.add_argument("--seed", type=int, help="of the strange worlds; another at each run unless told")
     asked = parser.parse_args()
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    plans = strange_plans(asked.strange, seed) if asked.strange else QUICK if asked.quick else MEAGRE if asked.meagre else PLANS
+    plans = plans_of(asked, seed)
     start = time.perf_counter()
     jobs = [(plan, number) for number in range(1 if asked.quick or asked.strange else asked.seeds) for plan in plans]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -94,9 +103,9 @@ def main() -> None:
     draws, times = sum(len(each.sizes) + each.held + each.waited for each in found), milliseconds(found)
     console = Console(width=200)
     console.print(table(rows, {plan.name: f"{plan.name}: {in_short(plan)}" for plan in plans} if asked.strange else {}))
-    strange = f"; --strange {asked.strange} --seed {seed}" if asked.strange else "; --meagre" if asked.meagre else ""
+    which = f"; --strange {asked.strange} --seed {seed}" if asked.strange else "; --meagre" * asked.meagre
     console.print(
-        f"avoided, mean of {len(found)} worlds: {every}; worst: {worst.plan.name}, {worst.avoided}; {took:.0f} s{strange}; {machine()}"
+        f"avoided, mean of {len(found)} worlds: {every}; worst: {worst.plan.name}, {worst.avoided}; {took:.0f} s{which}; {machine()}"
     )
     console.print(f"by the same rules, had the line known everybody's heart: {reachable}")
     console.print(f"milliseconds of CPU, with other worlds beside: {times}")
