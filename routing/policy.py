@@ -1,4 +1,4 @@
-"""The numbers of the draw and of learning. Sources: ROUTING.md; what was tried, and how it did, stands in docs/decisions/0020-beliefs.md."""
+"""The numbers of the draw and of learning. Sources: ROUTING.md; what was tried, and how it did: docs/decisions/0020-beliefs.md."""
 
 from __future__ import annotations
 
