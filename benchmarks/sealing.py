@@ -30,7 +30,7 @@ from handlers.parts import worker_leaf
 from handlers.requests import Request, read_request
 from handlers.roster import Member
 from routing.cards import card_bytes
-from routing.gate import gate_bytes, parse_gate
+from routing.gate_bytes import gate_bytes, parse_gate
 from routing.people import Person
 from sealing import age, plaintexts, shares, signing
 from sealing.case import ReaderKey, codes_envelope, contact_envelope, envelope, grant, new_case_key, sha256

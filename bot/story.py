@@ -20,7 +20,8 @@ from bot.keyrings import SECRETS
 from bot.practice_line import PracticeLine
 from bot.reader import OfferedCase, Reader
 from handlers.designation import designation
-from routing.gate import GateFile, parse_gate
+from routing.gate import GateFile
+from routing.gate_bytes import parse_gate
 from routing.people import RegionKind, Role
 from sealing import age
 from sealing.keyring import WorkerKeys, load_worker

@@ -31,7 +31,8 @@ from handlers.thread import Thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.exposure import areas_of
-from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, gate_bytes, parse_gate, without
+from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, without
+from routing.gate_bytes import gate_bytes, parse_gate
 from routing.people import Atlas, Flag, Hold, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind

@@ -9,7 +9,8 @@ from handlers.parts import Sealer, country_of, worker_leaf
 from handlers.ports import Clock, Entropy, Tx
 from handlers.roster import Vetters, members
 from handlers.succession import CaseBroken, Succession, grants_of, read_gate
-from routing.gate import GateFile, facts_of, gate_bytes
+from routing.gate import GateFile, facts_of
+from routing.gate_bytes import gate_bytes
 from routing.people import Atlas
 from sealing.case import CaseKey, new_case_key, sha256
 from sealing.custody import Entry, EntryKind

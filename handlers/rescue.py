@@ -19,7 +19,8 @@ from handlers.roster import KeptRoster, Member, Vetters, idle, members
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
 from routing.draw import choose, poisoned
 from routing.exclusion import exclusions
-from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, gate_bytes, without
+from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, without
+from routing.gate_bytes import gate_bytes
 from routing.learning import Beliefs
 from routing.people import Assignment, Flag, Hold, Role, Roster
 from routing.policy import DEFAULT

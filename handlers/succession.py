@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from handlers.parts import worker_leaf
 from handlers.ports import Clock, Trouble, Tx
-from routing.gate import GateFile, Seat, Sla, gate_bytes, parse_gate, without
+from routing.gate import GateFile, Seat, Sla, without
+from routing.gate_bytes import gate_bytes, parse_gate
 from sealing.age import OpenError
 from sealing.custody import Entry, EntryKind
 from sealing.keyring import WorkerKeys

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from handlers.ports import Erasing
-from routing.gate import parse_gate
+from routing.gate_bytes import parse_gate
 from routing.people import Role
 from sealing import age, said
 from sealing.case import sha256

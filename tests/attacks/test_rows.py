@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 
 from handlers.requests import Refusal
 from handlers.succession import CaseBroken
-from routing.gate import parse_gate
+from routing.gate_bytes import parse_gate
 from sealing import age, plaintexts, signing
 from sealing.case import sha256
 from sealing.custody import EntryKind

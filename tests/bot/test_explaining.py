@@ -23,7 +23,8 @@ from bot.explaining import Explained, ExplainError, Follows, Known, explain
 from bot.explaining_shown import MOST_SHOWN, plain, show, sound
 from handlers.parts import worker_leaf
 from handlers.ports import Tx
-from routing.gate import GateFile, append_seat, gate_bytes
+from routing.gate import GateFile, append_seat
+from routing.gate_bytes import gate_bytes
 from routing.people import Code, Flag, Role
 from sealing import custody, signing
 from sealing.case import sha256

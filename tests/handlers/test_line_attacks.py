@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from handlers.ports import NotSent, Sent, Trouble
 from handlers.requests import Refusal
-from routing.gate import parse_gate
+from routing.gate_bytes import parse_gate
 from sealing import age, custody, plaintexts, signing
 from sealing.plaintexts import Contact
 from sealing.rows import CaseState, GrantState, Purpose, SendingState, TaskKind

@@ -14,7 +14,8 @@ from bot.enrol import enrol
 from handlers.ports import Trouble
 from handlers.requests import Result
 from routing.cards import card_bytes, parse_card
-from routing.gate import GateFile, parse_gate
+from routing.gate import GateFile
+from routing.gate_bytes import parse_gate
 from routing.people import Role
 from sealing import age, shares, signing
 from sealing.card import SignedCard, parse_signed_card

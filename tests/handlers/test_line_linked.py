@@ -17,7 +17,8 @@ from handlers.ports import Trouble, Tx
 from handlers.reading import Read
 from handlers.understanding import Understood
 from routing.comb import in_turn
-from routing.gate import GateFile, parse_gate
+from routing.gate import GateFile
+from routing.gate_bytes import parse_gate
 from routing.people import Assignment, Earlier, Flag
 from sealing.learned_rows import LinkRow
 from sealing.rows import DAY_MS, CaseState, Purpose

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from bot.practice_line import WORLD
 from handlers.requests import Refusal, Result
-from routing.gate import parse_gate
+from routing.gate_bytes import parse_gate
 from routing.people import Hold
 from sealing import age, signing
 from sealing.case import ReaderKey

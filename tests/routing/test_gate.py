@@ -23,11 +23,10 @@ from routing.gate import (
     add_facts,
     append_seat,
     draw_up,
-    gate_bytes,
     may_read,
-    parse_gate,
     without,
 )
+from routing.gate_bytes import gate_bytes, parse_gate
 from routing.learning import nothing_known
 from routing.people import Atlas, Code, Kin, Person, Role, Roster, TipFacts
 from tests.routing.gates import CASE, EVERYBODY, FIRST, GATE, LED, LED_GATE, by_id, fingerprints, gate_of, with_card, with_person

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 
 from routing.draw import choose
-from routing.gate import GateError, add_facts, draw_up, gate_bytes, parse_gate
+from routing.gate import GateError, add_facts, draw_up
+from routing.gate_bytes import gate_bytes, parse_gate
 from routing.learning import nothing_known
 from routing.lots import Lot
 from routing.people import Earlier, Flag, Kin, Role, Roster, TipFacts

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from routing.cards import card_bytes, parse_card
 from routing.draw import choose
 from routing.exclusion import exclusions
-from routing.gate import Granted, Refusal, Refused, append_seat, gate_bytes, may_approve, may_keep, may_read, parse_gate, without
+from routing.gate import Granted, Refusal, Refused, append_seat, may_approve, may_keep, may_read, without
+from routing.gate_bytes import gate_bytes, parse_gate
 from routing.learning import nothing_known
 from routing.people import Code, Person, Role, Roster, TipFacts
 from tests.routing.gates import EVERYBODY, FIRST, GATE, by_id

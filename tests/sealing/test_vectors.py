@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from routing.cards import parse_card
-from routing.gate import parse_gate
+from routing.gate_bytes import parse_gate
 from routing.people import Hold
 from routing.records import parse_record
 from sealing import age, custody, passphrase, plaintexts, shares, signing

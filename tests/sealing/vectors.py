@@ -15,7 +15,8 @@ from typing import Any
 
 from routing.cards import card_bytes
 from routing.duty import Duty, duty_bytes
-from routing.gate import GateFile, Seat, Sla, gate_bytes
+from routing.gate import GateFile, Seat, Sla
+from routing.gate_bytes import gate_bytes
 from routing.learning import SOURCES, Event, Heard, Opened, Verdict
 from routing.lots import Lot
 from routing.people import Card, Flag, Hold, Kin, Role
