@@ -47,7 +47,7 @@ class Drawing:
         """What vetters see of this hold: numbers."""
         if drawn.hold is Hold.NEEDS_TWO_VETTERS:
             return small(roster, self._choose(case_id, roster, facts, None, released=True))
-        return named(roster, drawn)
+        return named(drawn)
 
     def _choose(self, case_id: str, roster: Roster, facts: TipFacts, earlier: Earlier | None, *, released: bool) -> Assignment:
         """Where the facts leave nobody of an earlier order, by its own coins. Held, it could be buried by whoever had a draw made for its

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from handlers.letters import Letters
 from handlers.ports import Clock, Tx
-from routing.people import Assignment, Code, Hold, Role, Roster
+from routing.people import Assignment, Hold, Role, Roster
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, OutcomeRow
@@ -36,10 +36,9 @@ def small(roster: Roster, drawn: Assignment) -> Sensitive[str]:
     return Sensitive(f"May read it: {drawn.pool}. The likeliest of them gets it with a chance of {round(highest * 100)} %.")
 
 
-def named(roster: Roster, drawn: Assignment) -> Sensitive[str]:
+def named(drawn: Assignment) -> Sensitive[str]:
     """All that a vetter sees of a tip that names many."""
-    unnamed = sum(set(drawn.reasons[person]) <= {Code.E2} for person in _handlers(roster))
-    return Sensitive(f"May read it: {drawn.pool}. Could, if it named nobody: {unnamed}.")
+    return Sensitive(f"May read it: {drawn.pool}. Could, if it named nobody: {drawn.unnamed}.")
 
 
 def _handlers(roster: Roster) -> list[str]:

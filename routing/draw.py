@@ -15,7 +15,7 @@ import numpy as np
 
 from routing.codes import Bools, Floats, Ints
 from routing.comb import coins_of_leads, drawn, in_turn
-from routing.exclusion import Bits, Later, bit, codes_of, ground_for, judge_all
+from routing.exclusion import Bits, Later, codes_of, ground_for, had_it_named_nobody, judge_all
 from routing.exposure import areas_of, exposures
 from routing.index import Index, bare, index_of
 from routing.learning import Beliefs, nothing_known
@@ -49,8 +49,9 @@ def choose(
     goes out with none. Raises CoinsError.
     """
     index = index_of(roster)
-    barred = judge_all(index, ground_for(index, tip, now))
-    found = _Found(index, barred, codes_of(index.ids, barred), tip, policy)
+    ground = ground_for(index, tip, now)
+    barred = judge_all(index, ground)
+    found = _Found(index, barred, had_it_named_nobody(index, ground, barred), codes_of(index.ids, barred), tip, policy)
     flags = {Flag.LINKED} if earlier is not None else set()
     handlers = found.eligible(index.handles)
     if not released:
@@ -84,10 +85,11 @@ def choose(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a tip is to a roster."""
+    """What a tip is to a roster. `unnamed`: who would be barred, had it named nobody."""
 
     index: Index
     barred: Bits
+    unnamed: Bits
     reasons: Mapping[str, tuple[Code, ...]]
     tip: TipFacts
     policy: Policy
@@ -97,7 +99,7 @@ class _Found:
 
     def cut(self, role: Bools, eligible: Ints) -> float | None:
         """Share of the pool that naming people, alone, took; None = not so much as to hold the tip."""
-        unnamed = int(np.count_nonzero(role & ((self.barred & ~bit(Code.E2)) == 0)))
+        unnamed = self._without_names(role)
         return 1 - len(eligible) / unnamed if poisoned(len(eligible), unnamed, self.policy) else None
 
     def chances(self, pool: Pool, exposed: Floats) -> Floats:
@@ -107,7 +109,8 @@ class _Found:
         return spread(pool, weights, ~self.index.on_duty[pool.rows] & self.tip.urgent)
 
     def held(self, hold: Hold, flags: set[Flag]) -> Assignment:
-        return Assignment((), self._pool(), {}, self.reasons, frozenset(flags), hold)
+        handles = self.index.handles
+        return Assignment((), self._pool(), {}, self.reasons, frozenset(flags), hold, unnamed=self._without_names(handles))
 
     def drawn(self, order: tuple[str, ...], flags: set[Flag], chances: Mapping[str, float], leads: tuple[str, ...] = ()) -> Assignment:
         """Flagged with what its readers lack."""
@@ -117,6 +120,9 @@ class _Found:
 
     def _pool(self) -> int:
         return len(self.eligible(self.index.handles))
+
+    def _without_names(self, role: Bools) -> int:
+        return int(np.count_nonzero(role & (self.unnamed == 0)))
 
 
 def _linked(found: _Found, earlier: Earlier, flags: set[Flag], tainted: Bools, coins: bytes) -> Assignment:

@@ -7,7 +7,7 @@ What cannot be judged excludes: a card or a tip that names an agency or a region
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -215,6 +215,15 @@ def judge_all(index: Index, ground: Ground) -> Bits:
         if excludes is not None:
             barred |= excludes.astype(np.uint16) << np.uint16(n)
     return barred
+
+
+def had_it_named_nobody(index: Index, ground: Ground, barred: Bits) -> Bits:
+    """What `judge_all` would say, `barred` being what it says: whom naming alone excludes are not only the named, but who declared them as
+    kin, or a conflict with them. A family's name can shut out half a line that way."""
+    if not (ground.named or ground.tip.people):
+        return barred
+    tied = _are_tied(index, replace(ground, named=())).astype(np.uint16) * bit(Code.E6)
+    return np.asarray(barred & ~(bit(Code.E2) | bit(Code.E6) | bit(Code.E9)) | tied, dtype=np.uint16)
 
 
 def bit(code: Code) -> np.uint16:

@@ -326,3 +326,5 @@ class Assignment:
     flags: frozenset[Flag] = field(default_factory=frozenset)
     hold: Hold | None = None
     leads: tuple[str, ...] = ()
+    unnamed: int | None = None
+    """Of a hold: how many could read it, had it named nobody."""

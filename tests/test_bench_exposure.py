@@ -203,7 +203,7 @@ def test_gini_is_0_for_equals_and_nears_1_for_one_who_has_all() -> None:
 def test_the_report_has_a_line_for_every_scenario_and_every_further_one() -> None:
     """Of one short run, as if it were each of them."""
     ran = dict.fromkeys(EVERY, (job("base", 1, list(POLICIES), DEFAULT, 8),))
-    bench = Bench(ran, (), [Counter[str]()], Counter[str](), DEFAULT, 1, 8)
+    bench = Bench(ran, (), [Counter[str]()], [Counter[str]()], Counter[str](), DEFAULT, 1, 8)
     text = written(bench, [f"exposure-{n}.png" for n in range(7)])
     for name, about in {**SCENARIOS, **FURTHER, **AS_IT_IS}.items():
         assert f"| **{name.replace('_', ' ')}**: {about.what} |" in text

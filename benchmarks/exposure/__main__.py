@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from benchmarks.exposure.measures import mean
 from benchmarks.exposure.plots import Worlds, draw, of
 from benchmarks.exposure.policies import POLICIES
 from benchmarks.exposure.probes import probe
+from benchmarks.exposure.reference import AS_WRITTEN, choose_as_written
 from benchmarks.exposure.report import Bench, gone, targets, written
 from benchmarks.exposure.runs import job
 from benchmarks.exposure.small import small_lines
@@ -55,10 +57,12 @@ def main(arguments: Sequence[str]) -> int:
                 print("as the product is today: no lead reads, no informer stands outside")
             show(scenario, ran[scenario])
         if whole:
-            probes = list(pool.map(probe, range(args.first, args.first + min(worlds, PROBES)), [policy] * min(worlds, PROBES)))
+            seeds = range(args.first, args.first + min(worlds, PROBES))
+            probes = list(pool.map(partial(probe, policy=policy), seeds))
+            tricked = list(pool.map(partial(probe, policy=AS_WRITTEN, choose=choose_as_written), seeds))
             small = pool.submit(small_lines, args.first, policy).result()
     if whole:
-        bench = Bench(ran, small, probes, timed(args.first, policy), policy, worlds, args.tips)
+        bench = Bench(ran, small, probes, tricked, timed(args.first, policy), policy, worlds, args.tips)
         write(bench, args.into)
     print(f"{worlds} worlds, {time.perf_counter() - began:.0f} s", flush=True)
     print("RESULT", json.dumps(result(ran) | {"worlds": worlds}))

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,17 @@ from numpy.typing import NDArray
 from benchmarks.exposure.check import barred
 from benchmarks.exposure.people import HONEST, YEAR, Floats
 from benchmarks.exposure.state import Routed, Scene
-from routing.draw import choose
-from routing.learning import Beliefs
-from routing.people import Flag, Role, Roster
+from benchmarks.exposure.world import Tip
+from routing.people import Assignment, Flag, Role, Roster
 from routing.policy import Policy
 
 BLOCKS = 20
 AGAIN = 40
 """One decision of so many is made twice."""
+
+
+class Draw(Protocol):
+    def __call__(self, roster: Roster, tip: Tip, *, released: bool = False) -> Assignment: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Inspector:
     handled: Counter[int] = field(default_factory=Counter)
     days: Counter[int] = field(default_factory=Counter)
 
-    def look(self, scene: Scene, routed: Routed, beliefs: Beliefs | None) -> None:
+    def look(self, scene: Scene, routed: Routed, draw: Draw | None) -> None:
+        """`draw`: the policy's own, to ask again."""
         tip = scene.tip
         people = scene.world.people
         roster = scene.roster()
@@ -80,10 +85,9 @@ class Inspector:
         most = max(routed.drawn.chances.values(), default=0.0)
         self.faults["chance above the cap"] += not small and most > self.policy.cap + 1e-9
         self.largest = max(self.largest, 0.0 if small else most)
-        if beliefs is not None and tip.number % AGAIN == 0:
+        if draw is not None and tip.number % AGAIN == 0:
             turned = Roster(tuple(reversed(roster.people)), roster.atlas)
-            again = choose(turned, tip.facts, beliefs, tip.coins, tip.now, self.policy, released=routed.reviewed)
-            self.faults["not the same again"] += again != routed.drawn
+            self.faults["not the same again"] += draw(turned, tip, released=routed.reviewed) != routed.drawn
 
     def _guess(self, eligible: Sequence[int], routed: Routed) -> None:
         """One guess at the handler by somebody who knows the rules, every card, and who handled every earlier case."""

@@ -17,7 +17,8 @@ from benchmarks.exposure.small import AGENCIES, Small
 
 Worlds = Sequence[Mapping[str, Summary]]
 COLOURS = {
-    "today": "#b3362b", "fixed": "#d9782d", "one_each": "#e0a93b", "exclusions": "#7f9fb5", "ours": "#1d5f8a", "oracle": "#6b8f5a",
+    "today": "#b3362b", "fixed": "#d9782d", "one_each": "#e0a93b", "exclusions": "#7f9fb5", "reference": "#8d6bb0",
+    "ours": "#1d5f8a", "oracle": "#6b8f5a",
 }  # fmt: skip
 GREY = "#555555"
 SHOWN = ("today", "exclusions", "ours", "oracle")
@@ -68,7 +69,7 @@ def _policies(figure: Figure, worlds: Worlds) -> None:
 
 def _learning(figure: Figure, worlds: Worlds) -> None:
     axes = figure.subplots()
-    for name in ("one_each", "exclusions", "ours"):
+    for name in ("one_each", "exclusions", "reference", "ours"):
         curves = np.array([world[name].curve for world in worlds])
         middle, half = curves.mean(axis=0), 2 * curves.std(axis=0) / np.sqrt(len(curves))
         seen = (np.arange(len(middle)) + 0.5) * 1000 / len(middle)
@@ -84,7 +85,7 @@ def _learning(figure: Figure, worlds: Worlds) -> None:
 def _attacks(figure: Figure, ran: Mapping[str, Worlds]) -> None:
     axes = figure.subplots()
     names = list(SCENARIOS)[::-1]
-    for shown in SHOWN[1:3]:
+    for shown in ("exclusions", "reference", "ours"):
         means = [of(ran[name], shown, "lost") for name in names]
         axes.errorbar(
             [m.value for m in means], range(len(names)), xerr=[m.half for m in means], fmt="o", color=COLOURS[shown], label=POLICIES[shown]

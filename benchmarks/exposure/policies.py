@@ -9,12 +9,14 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.exposure.people import HONEST
+from benchmarks.exposure.reference import AS_WRITTEN, Choose, choose_as_written
 from benchmarks.exposure.setting import Sort
 from benchmarks.exposure.state import Bools, Ints, Report, Routed, Scene
-from benchmarks.exposure.world import ATLAS, CATEGORIES, SORTS
+from benchmarks.exposure.world import ATLAS, CATEGORIES, SORTS, Tip
 from routing.draw import choose
 from routing.exposure import areas_of, opened
 from routing.learning import Beliefs, Event, Verdict, deserves_review, nothing_known, update
+from routing.people import Assignment, Roster
 from routing.policy import DEFAULT, Policy
 
 
@@ -96,13 +98,14 @@ def _some(among: Ints, count: int, scene: Scene) -> list[int]:
 
 @dataclass(slots=True)
 class Ours:
-    """The product's own functions. `learns` false: exclusions, caps and the draw, and no notice taken of any outcome.
+    """The product's own functions. `learns` false: exclusions, caps and the draw, and no notice taken of any outcome. `choose`: another's.
 
     `flagged`: everybody whom the product ever proposed for a review.
     """
 
     policy: Policy = DEFAULT
     learns: bool = True
+    choose: Choose = choose
     beliefs: Beliefs = field(default_factory=nothing_known)
     flagged: set[str] = field(default_factory=set)
 
@@ -112,14 +115,17 @@ class Ours:
 
     def route(self, scene: Scene) -> Routed:
         roster, tip = scene.roster(), scene.tip
-        drawn = choose(roster, tip.facts, self.beliefs, tip.coins, tip.now, self.policy)
+        drawn = self.draw(roster, tip)
         reviewed = drawn.hold is not None
         if reviewed:
-            drawn = choose(roster, tip.facts, self.beliefs, tip.coins, tip.now, self.policy, released=True)
+            drawn = self.draw(roster, tip, released=True)
         rows = scene.world.rows
         handlers, waits = answering([rows[name] for name in drawn.order], scene)
         leads, _ = answering([rows[name] for name in drawn.leads if scene.world.setting.leads_read], scene)
         return Routed((*handlers, *leads), waits, reviewed, drawn)
+
+    def draw(self, roster: Roster, tip: Tip, *, released: bool = False) -> Assignment:
+        return self.choose(roster, tip.facts, self.beliefs, tip.coins, tip.now, self.policy, released=released)
 
     def learn(self, report: Report) -> None:
         if not self.learns:
@@ -145,6 +151,7 @@ POLICIES = {
     "fixed": "fixed recipients",
     "one_each": "one handler and one lead",
     "exclusions": "exclusions only",
+    "reference": "the specification's draw",
     "ours": "Tipline",
     "oracle": "knows the corrupt",
 }
@@ -157,6 +164,7 @@ def fresh_policy(name: str, policy: Policy) -> Routing:
         "fixed": Fixed(),
         "one_each": OneEach(),
         "exclusions": Ours(policy, learns=False),
+        "reference": Ours(AS_WRITTEN, choose=choose_as_written),
         "ours": Ours(policy),
         "oracle": Oracle(),
     }

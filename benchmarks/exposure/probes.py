@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.exposure.policies import Ours
+from benchmarks.exposure.reference import Choose
 from benchmarks.exposure.runs import Run, begin
 from benchmarks.exposure.setting import Setting
 from benchmarks.exposure.world import ATLAS, Tip, make_world
@@ -34,10 +35,11 @@ class Line:
     tip: Tip
     beliefs: Beliefs
     policy: Policy
+    choose: Choose
 
     def draw(self, beliefs: Beliefs | None = None, turn: int = 0, earlier: Earlier | None = None) -> Assignment:
         coins = hashlib.sha256(self.seed.to_bytes(8) + turn.to_bytes(8)).digest()
-        return choose(
+        return self.choose(
             self.roster, self.tip.facts, beliefs or self.beliefs, coins, self.tip.now, self.policy, released=True, earlier=earlier
         )
 
@@ -59,20 +61,20 @@ class Line:
         return beliefs
 
 
-def trained(seed: int, policy: Policy) -> Line:
+def trained(seed: int, policy: Policy, choose: Choose) -> Line:
     world = make_world(seed, Setting(tips=LEARNED + 60, foreign=0.0, child=0.0, named=0.0, implicated=0.0))
-    ours = Ours(policy)
+    ours = Ours(policy, choose=choose)
     running: Run = begin(world, ours, policy)
     for tip in world.tips[:LEARNED]:
         running.step(tip)
     tip = next(tip for tip in world.tips[LEARNED:] if not tip.facts.urgent)
     people = tuple(replace(person, open_cases=0) for person in running.scene(tip).roster().people)
-    return Line(seed, Roster(people, ATLAS), tip, ours.beliefs, policy)
+    return Line(seed, Roster(people, ATLAS), tip, ours.beliefs, policy, choose)
 
 
-def probe(seed: int, policy: Policy) -> Mapping[str, float]:
+def probe(seed: int, policy: Policy, choose: Choose = choose) -> Mapping[str, float]:
     """By name, shares and chances of one world."""
-    line = trained(seed, policy)
+    line = trained(seed, policy, choose)
     favourites = list(line.handlers())[:FAVOURITES]
     return {
         **_accused(line, favourites),
@@ -118,7 +120,7 @@ def _poisoned(line: Line) -> Mapping[str, float]:
     best, held = chances[liar], len(names)
     for count in range(1, len(names) // 2 + 2):
         facts = replace(line.tip.facts, people=frozenset([name for name in names if name != liar][:count]))
-        drawn = choose(line.roster, facts, line.beliefs, line.tip.coins, line.tip.now, line.policy)
+        drawn = line.choose(line.roster, facts, line.beliefs, line.tip.coins, line.tip.now, line.policy)
         if drawn.hold is not None:
             held = count
             break

@@ -14,15 +14,20 @@ from benchmarks.exposure.setting import Setting
 from benchmarks.exposure.small import ANSWER, AWAKE, Small
 from routing.policy import Policy
 
+WEAK = {"bribery": "bribery", "bribery_half": "the same, half accept", "rotten": "60 % corrupt", "worst_mix": "worst mix"}
+"""Where ROUTING.md calls its own policy weak, and all troubles together."""
 SEVERE = [name for name in SCENARIOS if name != "bribery_half"]
 """The fifteen of ROUTING.md; the sixteenth is bribery that succeeds twice as often. Those of FURTHER do not count either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
+    """`probes`: of single tricks, `tricked`: the same, of the specification's draw; a world each."""
+
     ran: Mapping[str, Worlds]
     small: Sequence[Small]
     probes: Sequence[Mapping[str, float]]
+    tricked: Sequence[Mapping[str, float]]
     times: Mapping[str, float]
     policy: Policy
     worlds: int
@@ -42,6 +47,11 @@ def gone(worlds: Worlds) -> Mean:
     return removed(*([world[name].lost for world in worlds] for name in ("today", "ours", "oracle")))
 
 
+def saved(worlds: Worlds) -> Mean:
+    """By how much less is betrayed than by the specification's draw on the same worlds, in points."""
+    return mean([world["reference"].lost - world["ours"].lost for world in worlds])
+
+
 def targets(bench: Bench) -> Sequence[Target]:
     base, each = bench.ran["base"], {name: gone(bench.ran[name]) for name in SEVERE}
     average, worst = mean([one.value for one in each.values()]).value, min(each, key=lambda name: each[name].value)
@@ -59,6 +69,7 @@ def targets(bench: Bench) -> Sequence[Target]:
         Target("the same, mean of 15 scenarios", "≥ 93 %", f"{average:.1f} %", average >= 93),
         Target(f"the same, worst of 15 ({worst.replace('_', ' ')})", "≥ 85 %", f"{each[worst]} %", each[worst].value >= 85),
         Target("cases betrayed, base world", f"≤ {oracle.value + 2.6:.1f} %", f"{ours} %", ours.value <= oracle.value + 2.6),
+        *(_beaten(what, bench.ran[name]) for name, what in WEAK.items()),
         Target("honest people ever proposed for a review, worst of 15", "≤ 0.5 %", f"{flagged:.2f} %", flagged <= 0.5),
         Target("handlers that one best guess finds, worst of 15", "≤ 20 %", f"{guessed:.1f} %", guessed <= 20),
         Target(
@@ -66,6 +77,11 @@ def targets(bench: Bench) -> Sequence[Target]:
         ),
         Target("an update", "< 50 µs", f"{1000 * bench.times['update p50']:.0f} µs", bench.times["update p50"] < 0.05),
     ]
+
+
+def _beaten(what: str, worlds: Worlds) -> Target:
+    less = saved(worlds)
+    return Target(f"fewer betrayed than by the specification's draw: {what}", "> 0 points", f"{less} points", less.value > 0)
 
 
 def written(bench: Bench, pictures: Sequence[str]) -> str:
@@ -116,7 +132,9 @@ def _by_policy(bench: Bench) -> str:
         "Gini of load",
         "guessed",
     )
-    note = "*Guessed*: how often one guess finds the handler, by somebody who knows rules, cards, and who handled every earlier case.\n"
+    note = """*Guessed*: how often one guess finds the handler, by somebody who knows rules, cards, and who handled every earlier case.
+*The specification's draw*: the policy of Tipline's own specification, as written there; Tipline is to do better where that one is weak.
+"""
     return f"## By way of choosing\n\n{_table(head, rows)}\n{note}"
 
 
@@ -144,13 +162,14 @@ def _troubles(bench: Bench, scenarios: Mapping[str, Scenario]) -> str:
     for name, about in scenarios.items():
         worlds = bench.ran[name]
         flags = f"{of(worlds, 'ours', 'honest_flagged').value:.2f} / {of(worlds, 'ours', 'corrupt_flagged').value:.1f} %"
-        betrayed = [str(of(worlds, policy, "lost")) for policy in ("today", "exclusions", "ours", "oracle")]
+        betrayed = [str(of(worlds, policy, "lost")) for policy in ("today", "exclusions", "reference", "ours", "oracle")]
         small = f"{of(worlds, 'ours', 'small').value:.0f} %"
         rows.append([f"**{name.replace('_', ' ')}**: {about.what}", *betrayed, f"{gone(worlds)} %", flags, small])
     head = (
         "scenario; betrayed %",
         "today",
         "exclusions",
+        "specification",
         "Tipline",
         "oracle",
         "avoidable losses removed",
@@ -161,31 +180,43 @@ def _troubles(bench: Bench, scenarios: Mapping[str, Scenario]) -> str:
 
 
 def _tricks(bench: Bench) -> str:
+    rows = [[what, *brought] for what, *brought in zip(TRICKS, _brought(bench.probes), _brought(bench.tricked), strict=True)]
+    head = ("trick", "what it brings", "by the specification's draw")
+    return f"## Single tricks\n\nEach on lines that have learned from 400 tips.\n\n{_table(head, rows)}"
+
+
+TRICKS = (
+    "one false accusation: what is left of a favourite's chance",
+    "40 by sources who cannot be told apart",
+    "40 by one informer",
+    "people whom these proposed for a review",
+    "ten tips of one matter reach a given favourite: linked",
+    "a corrupt reader names those likelier than himself: his chance",
+    "40 clean cases reported by himself; by a friend; 10 that a second friend confirms: his chance",
+)
+
+
+def _brought(probes: Sequence[Mapping[str, float]]) -> Sequence[str]:
+    """In the order of TRICKS."""
+
     def got(name: str) -> float:
-        return mean([probe[name] for probe in bench.probes]).value
+        return mean([probe[name] for probe in probes]).value
 
     def share(name: str) -> str:
         return f"{100 * got(name):.0f} %"
 
     def low(name: str) -> str:
-        return f"{100 * min(probe[name] for probe in bench.probes):.0f} %"
+        return f"{100 * min(probe[name] for probe in probes):.0f} %"
 
-    rows = [
-        ["one false accusation: what is left of a favourite's chance", f"{share('accused_one_left')}, at worst {low('accused_one_worst')}"],
-        ["40 by sources who cannot be told apart", f"{share('accused_sources_left')}, at worst {low('accused_sources_worst')}"],
-        ["40 by one informer", f"{share('accused_informer_left')}, at worst {low('accused_informer_worst')}"],
-        ["people whom these proposed for a review", f"{sum(got(f'accused_{who}_reviews') for who in ('one', 'sources', 'informer')):.1f}"],
-        ["ten tips of one matter reach a given favourite: linked", f"{share('linked_together')} (each by itself: {share('linked_apart')})"],
-        [
-            "a corrupt reader names those likelier than himself: his chance",
-            f"{share('poisoned_before')} → at most {share('poisoned_best')}; held once {share('poisoned_held_at')} of the pool are named",
-        ],
-        [
-            "40 clean cases reported by himself; by a friend; 10 that a second friend confirms: his chance",
-            f"{share('praised_before')} → {share('praised_himself')}; {share('praised_friend')}; {share('praised_second')}",
-        ],
-    ]
-    return f"## Single tricks\n\nEach on lines that have learned from 400 tips.\n\n{_table(('trick', 'what it brings'), rows)}"
+    return (
+        f"{share('accused_one_left')}, at worst {low('accused_one_worst')}",
+        f"{share('accused_sources_left')}, at worst {low('accused_sources_worst')}",
+        f"{share('accused_informer_left')}, at worst {low('accused_informer_worst')}",
+        f"{sum(got(f'accused_{who}_reviews') for who in ('one', 'sources', 'informer')):.1f}",
+        f"{share('linked_together')} (each by itself: {share('linked_apart')})",
+        f"{share('poisoned_before')} → at most {share('poisoned_best')}; held once {share('poisoned_held_at')} of the pool are named",
+        f"{share('praised_before')} → {share('praised_himself')}; {share('praised_friend')}; {share('praised_second')}",
+    )
 
 
 def _small(small: Sequence[Small]) -> str:

@@ -62,8 +62,7 @@ class Run:
         start = time.perf_counter()
         routed = self.routing.route(scene)
         self.ran.seconds[tip.number] = time.perf_counter() - start
-        beliefs = self.routing.beliefs if isinstance(self.routing, Ours) else None
-        self.inspector.look(scene, routed, beliefs)
+        self.inspector.look(scene, routed, self.routing.draw if isinstance(self.routing, Ours) else None)
         readers = np.array(routed.readers, dtype=np.int64)
         chances = leak_chances(self.state, tip, readers)
         for attack in self.attacks:

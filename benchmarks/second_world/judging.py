@@ -35,12 +35,13 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `choose` was asked, with the codes by our own reading."""
+    """What `choose` was asked, with the codes by our own reading. `unnamed`: the same, had the tip named nobody."""
 
     people: Mapping[str, Person]
     tip: TipFacts
     now: datetime
     codes: Mapping[str, Codes]
+    unnamed: Mapping[str, Codes]
     released: bool
     earlier: Earlier | None
 
@@ -116,7 +117,7 @@ def holds(asked: Asked, got: Assignment, pool: Sequence[Person]) -> bool:
 def poisoned(asked: Asked, role: Role) -> bool:
     """Naming people, alone, took more than half of those of a role, or left fewer than five; and no vetters said to go on."""
     left = len(asked.free(role))
-    unnamed = [one for one in asked.people.values() if one.card.role is role and asked.codes[one.id].must <= {Code.E2}]
+    unnamed = [one for one in asked.people.values() if one.card.role is role and not asked.unnamed[one.id].must]
     return not asked.released and left < len(unnamed) and (2 * left < len(unnamed) or left < 5)
 
 

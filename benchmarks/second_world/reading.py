@@ -7,7 +7,7 @@ counted as its whole region's, a past office as the present one). Who must have 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routing.people import Agency, Atlas, Card, Code, House, Person, RegionKind, TipFacts
@@ -131,6 +131,10 @@ class Reading:
             kin_names=frozenset(word for kin in card.kin for word in kin.name.lower().split()),
             conflicts=frozenset(word for name in card.conflicts for word in name.lower().split()),
         )
+
+
+def unnaming(tip: TipFacts) -> TipFacts:
+    return replace(tip, people=frozenset(), names=frozenset())
 
 
 def _named(words: frozenset[str], said: frozenset[str]) -> bool:

@@ -15,7 +15,7 @@ from benchmarks.second_world.capped import knowing
 from benchmarks.second_world.judging import Asked, Gates, judge
 from benchmarks.second_world.land import START, Plan, Settlers, Soul, make_land
 from benchmarks.second_world.misdrawn import misdrawn
-from benchmarks.second_world.reading import Reading
+from benchmarks.second_world.reading import Reading, unnaming
 from benchmarks.second_world.tips import Tip, Tips
 from routing.draw import choose
 from routing.learning import Event, Heard, Verdict, deserves_review, nothing_known, update
@@ -149,7 +149,8 @@ class World:
         self, roster: Roster, tip: Tip, coins: bytes, earlier: Earlier | None, dice: random.Random, *, released: bool
     ) -> tuple[Asked, Assignment]:
         codes = self._reading.codes(roster.people, tip.facts, tip.now)
-        asked = Asked({one.id: one for one in roster.people}, tip.facts, tip.now, codes, released, earlier)
+        unnamed = codes if not (tip.facts.people or tip.facts.names) else self._reading.codes(roster.people, unnaming(tip.facts), tip.now)
+        asked = Asked({one.id: one for one in roster.people}, tip.facts, tip.now, codes, unnamed, released, earlier)
         start = time.process_time()
         got = choose(roster, tip.facts, self._beliefs, coins, tip.now, released=released, earlier=earlier)
         self.found.choosing.append(time.process_time() - start)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from routing.coins import CoinsError
 from routing.comb import coins_of_leads, replay
 from routing.draw import choose
 from routing.learning import nothing_known
-from routing.people import Assignment, Flag, Hold, Role, Roster, TipFacts
+from routing.people import Assignment, Flag, Hold, Kin, Role, Roster, TipFacts
 from routing.policy import DEFAULT, Policy
 from routing.water import water
 from tests.routing.world import COINS, FAR, NOW, line, person, roster
@@ -207,6 +208,34 @@ def test_what_two_vetters_release_goes_out_and_is_not_put_to_them_again(size: in
     assert drawn.order
     assert Flag.TWO_VETTERS_REVIEW not in drawn.flags
     assert draw(line(size, size), naming(size), released=True).hold is Hold.NOBODY_ELIGIBLE
+
+
+@pytest.mark.parametrize(("related", "held"), [(10, False), (11, True)])
+@pytest.mark.parametrize(
+    ("tied", "tip"),
+    [
+        ({"kin": (Kin("Ana Reyes", None, None),)}, replace(FAR, names=frozenset({"reyes"}))),
+        ({"conflicts": ("Luis Pardo",)}, replace(FAR, names=frozenset({"luis pardo"}))),
+        ({"kin": (Kin("Name Of p019", None, None),)}, replace(FAR, people=frozenset({"p019"}))),
+        ({"conflicts": ("p019",)}, replace(FAR, people=frozenset({"p019"}))),
+    ],
+)
+@pytest.mark.claim("T2")
+def test_a_name_that_shuts_out_whoever_declared_it_is_naming_too(tied: dict[str, Any], tip: TipFacts, related: int, held: bool) -> None:
+    """Of somebody who is no reader, and is related to many: two vetters see how many it shuts out."""
+    shut_out = related - len(tip.people)
+    people = tuple(replace(one, card=replace(one.card, **tied)) if n < shut_out else one for n, one in enumerate(line(20, 12).people))
+    drawn = draw(Roster(people, line(1).atlas), tip)
+    assert (drawn.hold is Hold.POISONED) == held
+    assert drawn.pool == 20 - related
+    assert drawn.unnamed == (20 if held else None)
+
+
+def test_who_is_tied_to_the_place_is_not_shut_out_by_names() -> None:
+    kin = (Kin("Ana Reyes", "ost", None),)
+    people = tuple(replace(one, card=replace(one.card, kin=kin)) if n < 11 else one for n, one in enumerate(line(20, 12).people))
+    drawn = draw(Roster(people, line(1).atlas), replace(FAR, names=frozenset({"reyes"})))
+    assert (drawn.hold, drawn.pool) == (None, 9)
 
 
 def test_naming_those_who_are_excluded_anyway_poisons_nothing() -> None:

@@ -40,7 +40,8 @@ def a_draw() -> tuple[Asked, Assignment]:
     settlers = Settlers(SMALL, land, dice)
     people = tuple(settlers.settle(START, dice.randrange(200, 320)).person for _ in range(SMALL.people))
     roster = Roster(people, land.atlas)
-    asked = Asked({one.id: one for one in people}, TIP, START, Reading(land.atlas).codes(people, TIP, START), released=False, earlier=None)
+    codes = Reading(land.atlas).codes(people, TIP, START)
+    asked = Asked({one.id: one for one in people}, TIP, START, codes, codes, released=False, earlier=None)
     return asked, choose(roster, TIP, nothing_known(), bytes(range(32)), START)
 
 
