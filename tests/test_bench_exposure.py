@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from dataclasses import replace
@@ -25,15 +26,19 @@ from benchmarks.exposure.attacks import (
 from benchmarks.exposure.check import barred
 from benchmarks.exposure.measures import gini, mean, removed
 from benchmarks.exposure.people import HONEST, START, Human
-from benchmarks.exposure.policies import POLICIES, Oracle, Ours, Today, answering
+from benchmarks.exposure.policies import POLICIES, Oracle, Ours, Today, answering, fresh_policy
+from benchmarks.exposure.reference import AS_WRITTEN, choose_as_written
 from benchmarks.exposure.report import SEVERE, Bench, written
 from benchmarks.exposure.runs import begin, job, run
 from benchmarks.exposure.setting import Setting, Sort
 from benchmarks.exposure.state import Report, fresh
 from benchmarks.exposure.truth import fate, leak_chances
 from benchmarks.exposure.world import World, make_world
-from routing.people import Code, Role
+from routing.draw import choose
+from routing.learning import Beliefs, Event, Opened, Verdict, nothing_known, update
+from routing.people import Assignment, Code, Role, Roster
 from routing.policy import DEFAULT
+from tests.routing.world import FAR, NOW, line
 
 SHORT = Setting(tips=12)
 
@@ -91,6 +96,43 @@ def test_the_product_runs_in_the_world_without_a_fault(world: World) -> None:
     assert ours.faults == {}
     assert ours.readers == 2.0
     assert ours.lost < 40.0
+
+
+def test_the_specifications_draw_runs_in_the_world_without_a_fault(world: World) -> None:
+    reference = run(world, fresh_policy("reference", DEFAULT), DEFAULT)
+    assert reference.faults == {}
+    assert reference.readers == 2.0
+    assert reference.largest == pytest.approx(AS_WRITTEN.cap)
+
+
+def by_the_specification(everybody: Roster, n: int = 0) -> Assignment:
+    return choose_as_written(everybody, FAR, suspecting(), hashlib.sha256(bytes([n])).digest(), NOW)
+
+
+def suspecting() -> Beliefs:
+    """Two cases of each of fifteen people were betrayed."""
+    beliefs = nothing_known()
+    for n in range(30):
+        reader = Opened(f"p{n % 15:03}", 0.1, 0.2)
+        beliefs = update(beliefs, Event("east", (reader,), Verdict.COMPROMISED, "informer-x", True, n))
+    return beliefs
+
+
+def test_by_the_specification_who_is_on_duty_comes_first_whatever_is_known_of_him() -> None:
+    everybody = line(20, 20)
+    everybody = replace(everybody, people=tuple(replace(one, on_duty=n < 15) for n, one in enumerate(everybody.people)))
+    assert {name for name, chance in by_the_specification(everybody).chances.items() if chance > 1e-9} == {f"p{n:03}" for n in range(15)}
+    ours = choose(everybody, FAR, suspecting(), bytes(32), NOW)
+    assert all(ours.chances[f"p{n:03}"] == pytest.approx(DEFAULT.cap) for n in range(15, 20))
+
+
+def test_by_the_specification_those_drawn_come_in_random_order() -> None:
+    safe, firsts = {f"p{n:03}" for n in range(15, 20)}, Counter[bool]()
+    for n in range(60):
+        order = by_the_specification(line(20, 20), n).order
+        firsts[order[0] in safe] += bool(safe.intersection(order) and not safe.issuperset(order))
+    assert all(firsts.values())
+    assert len(firsts) == 2
 
 
 def test_the_bench_sees_who_may_not_read(world: World) -> None:
