@@ -17,7 +17,9 @@ from handlers.succession import CaseBroken, grants_of, read_gate
 from routing.cards import CardError, parse_card
 from routing.comb import coins_of_leads, replay
 from routing.gate import GateFile, Seat, Sla
+from routing.limits import CLOSE
 from routing.people import Flag, Role
+from routing.policy import DEFAULT
 from sealing.age import OpenError
 from sealing.card import SignedCard, SignedCardError
 from sealing.case import sha256
@@ -86,17 +88,18 @@ class Chance:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """`logged`: the hour of the log's first commitment to this secret, None = there is none; `before`: no entry of this case is older;
-    `others`: commitments of the line to other secrets."""
+    """`logged`: the hour of the log's first commitment to this secret, None = there is none; `first`: it is the log's first entry, as a
+    line writes it before it takes any tip: one made later could have been chosen for a tip that lay there; `others`: commitments of the
+    line to other secrets."""
 
     secret: str
     logged: int | None
-    before: bool
+    first: bool
     others: int
 
     @property
     def holds(self) -> bool:
-        return self.logged is not None and self.before
+        return self.logged is not None and self.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,8 @@ async def explain(store: Store, keys: WorkerKeys, clock: Clock, case_id: str) ->
         barred=_barred(gate, everybody.values()),
         commitment=_commitment(keys, log),
         coins=coins.hex(),
-        order_follows=_follows(gate, gate.order, again),
-        leads_follow=_follows(gate, gate.lead_order, led),
+        order_follows=_follows(gate, Role.HANDLER, again),
+        leads_follow=_follows(gate, Role.LEAD, led),
         unchecked=unchecked,
     )
 
@@ -230,9 +233,8 @@ def _commitment(keys: WorkerKeys, log: _Log) -> Commitment:
     mine, secret = public_of(keys.custody_seed), keys.draw_commitment()
     made = [(index, entry) for index, entry, leaf in log.commits if holds(leaf, mine)]
     ours = [(index, entry.hour) for index, entry in made if entry.sha256 == secret]
-    first = next((index for index, _, leaf in log.of_case if holds(leaf, mine)), 0)
     others = len({entry.sha256 for _, entry in made} - {secret})
-    return Commitment(secret, ours[0][1] if ours else None, bool(ours) and ours[0][0] < first, others)
+    return Commitment(secret, ours[0][1] if ours else None, bool(ours) and ours[0][0] == 0, others)
 
 
 def _entry(leaf: bytes) -> Entry | None:
@@ -305,12 +307,23 @@ def drawn_again(gate: GateFile, role: Role, coins: bytes) -> tuple[str, ...] | N
     return replay(chances, agencies, readers, coins if role is Role.HANDLER else coins_of_leads(coins), ready)
 
 
-def _follows(gate: GateFile, seats: Sequence[Seat], again: tuple[str, ...] | None) -> Follows:
-    """Whether they are those whom the coins chose; who of them reads first is by what outcomes tell, which is kept nowhere. Behind those
-    drawn, others may have been seated later."""
+def _follows(gate: GateFile, role: Role, again: tuple[str, ...] | None) -> Follows:
+    """Whether they are those whom the coins chose, by chances within the cap; who of them reads first is by what outcomes tell, which is
+    kept nowhere. Behind those drawn, others may have been seated later."""
     if again is None:
         return Follows.SHARED if Flag.LINKED in gate.flags else Follows.UNKNOWN
+    if not _bounded(gate, role):
+        return Follows.NO
+    seats = gate.lead_order if role is Role.LEAD else gate.order
     return Follows.YES if sorted(seat.person for seat in seats[: len(again)]) == sorted(again) else Follows.NO
+
+
+def _bounded(gate: GateFile, role: Role) -> bool:
+    """Nobody's chance is above the cap, unless it is said that there were too few for that: else whoever wrote three friends down as sure
+    would have the coins agree."""
+    few = Flag.FEW_LEADS if role is Role.LEAD else Flag.SMALL_POOL
+    chances = [chance for name, chance in gate.chances.items() if gate.lots[name].role is role] if gate.lots else []
+    return few in gate.flags or max(chances, default=0.0) <= DEFAULT.cap + CLOSE
 
 
 def _day(hour: int) -> str:

@@ -167,8 +167,8 @@ def _committed(made: Commitment) -> str:
     if made.logged is None:
         return "[bold red]NO[/]: the log has no commitment to the secret that they come from"
     when = spoken_hour(made.logged)
-    if not made.before:
-        return f"[bold red]NO[/]: the log's commitment, {when}, stands behind entries of this case"
+    if not made.first:
+        return f"[bold red]NO[/]: the log's commitment, {when}, is not its first entry: it may have been chosen when the tip was there"
     more = f"; the log has {made.others} to other secrets, too" if made.others else ""
     return f"[green]yes[/], {when}{more}"
 

@@ -213,7 +213,16 @@ def made_surer(gate: GateFile) -> GateFile:
     return replace(gate, chances=dict(gate.chances) | lowered)
 
 
-@pytest.mark.parametrize("change", [favoured, made_surer], ids=["another reader", "other chances"])
+def made_sure(gate: GateFile) -> GateFile:
+    """The chances of those who were drawn, and nobody else's: whatever the coins, they choose them."""
+    drawn = {seat.person for seat in gate.order}
+    return replace(
+        gate,
+        chances={name: float(name in drawn) if gate.lots[name].role is Role.HANDLER else chance for name, chance in gate.chances.items()},
+    )
+
+
+@pytest.mark.parametrize("change", [favoured, made_surer, made_sure], ids=["another reader", "other chances", "sure chances"])
 @pytest.mark.asyncio
 @pytest.mark.claim("T66")
 async def test_an_order_that_somebody_chose_does_not_follow(tmp_path: Path, change: Callable[[GateFile], GateFile]) -> None:
@@ -237,12 +246,14 @@ async def test_coins_of_another_secret_are_no_commitment(tmp_path: Path) -> None
         async with line.store.begin() as tx:
             await tx.log(worker_leaf(line.keys, commit))
         late = await told_of(line, case_id)
+        newer = await told_of(line, await offered_case(line))
     assert (other.commitment.logged, other.commitment.others, other.commitment.holds) == (None, 1, False)
     assert "the log has no commitment" in " ".join(text_of(other).split())
-    assert (late.commitment.logged, late.commitment.before, late.commitment.holds) == (commit.hour, False, False)
-    assert "stands behind entries of this case" in " ".join(text_of(late).split())
+    assert (late.commitment.logged, late.commitment.first, late.commitment.holds) == (commit.hour, False, False)
+    assert "is not its first entry" in " ".join(text_of(late).split())
     assert not sound(other)
     assert not sound(late)
+    assert not newer.commitment.first, "nor for tips that came after it: they may have lain there unsealed"
 
 
 @pytest.mark.asyncio
