@@ -68,9 +68,10 @@ def choose(
         return found.held(Hold.NOBODY_ELIGIBLE, flags)
     pool = pool_of(index, handlers, roster.founding, now, policy)
     flags |= {Flag.SMALL_POOL} if pool.small else set()
-    if not released and float(pool.caps.max()) > policy.alone + CLOSE:
-        if not tip.urgent:
-            return found.held(Hold.NEEDS_TWO_VETTERS, flags)
+    if not released and _alone(pool, policy):
+        by_names = _by_names(found, len(handlers), roster.founding, now)
+        if by_names or not tip.urgent:
+            return found.held(Hold.POISONED if by_names else Hold.NEEDS_TWO_VETTERS, flags)
         flags.add(Flag.TWO_VETTERS_REVIEW)
     chances = found.chances(pool, exposed)
     order = _drawn(found, pool, chances, exposed, coins)
@@ -201,6 +202,17 @@ def _mapped(index: Index, *parts: tuple[Ints, Floats]) -> Mapping[str, float]:
         return {index.ids[row]: chance for rows, chances in parts for row, chance in zip(rows.tolist(), chances.tolist(), strict=True)}
 
     return Later(made)
+
+
+def _alone(pool: Pool, policy: Policy) -> bool:
+    return float(pool.caps.max()) > policy.alone + CLOSE
+
+
+def _by_names(found: _Found, pool: int, founding: frozenset[str], now: datetime) -> bool:
+    """Whether it is the names that leave one reader nearly sure. Heads do not tell: who names the few that are settled leaves many who are
+    on probation, and together have one person's chance."""
+    unnamed = np.flatnonzero(found.index.handles & (found.unnamed == 0))
+    return pool < len(unnamed) and not _alone(pool_of(found.index, unnamed, founding, now, found.policy), found.policy)
 
 
 def poisoned(pool: int, unnamed: int, policy: Policy = DEFAULT) -> bool:

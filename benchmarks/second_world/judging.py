@@ -52,6 +52,10 @@ class Asked:
         """Those whom no reading excludes."""
         return [one for one in self.people.values() if one.card.role is role and not self.codes[one.id].may]
 
+    def unnaming(self, role: Role) -> list[Person]:
+        """Those who might read it, had it named nobody."""
+        return [one for one in self.people.values() if one.card.role is role and not self.unnamed[one.id].must]
+
 
 def judge(asked: Asked, got: Assignment, gates: Gates) -> None:
     drawn = (*got.order, *got.leads)
@@ -110,15 +114,15 @@ def drawn_at_all(got: Assignment) -> bool:
 def holds(asked: Asked, got: Assignment, pool: Sequence[Person]) -> bool:
     """Whether ROUTING.md has a rule for this hold."""
     if got.hold is Hold.POISONED:
-        return poisoned(asked, Role.HANDLER)
+        return poisoned(asked, Role.HANDLER) or (bearable(pool, asked.now) < CAP / ALONE and len(pool) < len(asked.unnaming(Role.HANDLER)))
     return got.hold is Hold.NEEDS_TWO_VETTERS and not asked.released and not asked.tip.urgent and bearable(pool, asked.now) < CAP / ALONE
 
 
 def poisoned(asked: Asked, role: Role) -> bool:
     """Naming people, alone, took more than half of those of a role, or left fewer than five; and no vetters said to go on."""
     left = len(asked.free(role))
-    unnamed = [one for one in asked.people.values() if one.card.role is role and not asked.unnamed[one.id].must]
-    return not asked.released and left < len(unnamed) and (2 * left < len(unnamed) or left < 5)
+    unnamed = len(asked.unnaming(role))
+    return not asked.released and left < unnamed and (2 * left < unnamed or left < 5)
 
 
 def bearable(pool: Sequence[Person], now: datetime) -> float:

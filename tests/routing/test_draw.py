@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from routing.coins import CoinsError
 from routing.comb import coins_of_leads, replay
 from routing.draw import choose
 from routing.learning import nothing_known
-from routing.people import Assignment, Flag, Hold, Kin, Role, Roster, TipFacts
+from routing.people import Assignment, Flag, Hold, Kin, Person, Role, Roster, TipFacts
 from routing.policy import DEFAULT, Policy
 from routing.water import water
 from tests.routing.world import COINS, FAR, NOW, line, person, roster
@@ -236,6 +237,22 @@ def test_who_is_tied_to_the_place_is_not_shut_out_by_names() -> None:
     people = tuple(replace(one, card=replace(one.card, kin=kin)) if n < 11 else one for n, one in enumerate(line(20, 12).people))
     drawn = draw(Roster(people, line(1).atlas), replace(FAR, names=frozenset({"reyes"})))
     assert (drawn.hold, drawn.pool) == (None, 9)
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize(("named", "held"), [(12, False), (14, True)])
+@pytest.mark.claim("T2")
+def test_who_names_the_settled_does_not_leave_one_among_newcomers_nearly_sure(named: int, held: bool, urgent: bool) -> None:
+    """Fewer than half; but twenty on probation have one person's chance together, and the last of fifteen settled would have half."""
+
+    def somebody(n: int) -> Person:
+        issued = NOW - timedelta(days=20 if n >= 15 else 200)
+        return person(f"p{n:03}", agency=f"ngo-{n % 12}", founder=False, vetters=(f"v{n % 9}", f"w{n % 9}"), issued=issued)
+
+    drawn = draw(Roster(tuple(map(somebody, range(35))), line(1).atlas), naming(named, replace(FAR, urgent=urgent)))
+    assert (drawn.hold is Hold.POISONED) == held
+    assert bool(drawn.order) != held
+    assert max(drawn.chances.values(), default=0.0) <= DEFAULT.alone
 
 
 def test_naming_those_who_are_excluded_anyway_poisons_nothing() -> None:
