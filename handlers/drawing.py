@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from handlers.reading import Read
 from handlers.releases import Releases
 from handlers.roster import KeptRoster
 from routing.draw import choose
-from routing.people import Assignment, Earlier, Hold, Person, Roster, TipFacts
+from routing.people import Assignment, Earlier, Hold, Roster, TipFacts
 from sealing.keyring import WorkerKeys
 from triage.sensitive import Sensitive
 
@@ -28,18 +28,11 @@ class Drawing:
     releases: Releases
     rosters: KeptRoster
 
-    def roster(self, everybody: Iterable[Person], barred: Collection[str] = ()) -> Roster:
-        """Today's people. Who is barred from one tip alone is missing in a roster of its own."""
-        if not barred:
-            return self.rosters.of(everybody)
-        people = tuple(person for person in everybody if person.id not in barred)
-        return Roster(people, self.rosters.atlas, self.rosters.vetters.founders)
-
     async def draw(self, tx: Tx, case_id: str, roster: Roster, facts: TipFacts, matter: Matter) -> Assignment:
         """Once for each case, with coins that were committed before the tip was opened; again only for a tip on hold, with the same."""
         await self.memory.current(tx)
         drawn = self._choose(case_id, roster, facts, matter.earlier, released=False)
-        if drawn.hold is None or not await self.releases.granted(tx, case_id, drawn.hold):
+        if drawn.hold is None or not await self.releases.granted(tx, case_id, drawn.hold, drawn.pool):
             return drawn
         return self._choose(case_id, roster, facts, matter.earlier, released=True)
 

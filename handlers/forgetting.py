@@ -44,7 +44,7 @@ def emptied(thread: Thread) -> Thread:
     old = thread.state
     safety = Safety.SILENT if old.safety is Safety.SILENT else Safety.UNKNOWN
     state = State(language=old.language, alphabet=old.alphabet, today=old.today, safety=safety)
-    return Thread(state, thread.asked, forgotten=True, crowd=thread.crowd, left=thread.left)
+    return Thread(state, thread.asked, forgotten=True, crowd=thread.crowd, copied=thread.copied)
 
 
 async def drop(tx: Tx, keys: WorkerKeys, thread: Thread, row: ThreadRow) -> bool:

@@ -48,17 +48,26 @@ def _handlers(roster: Roster) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class HoldRecord:
     """`hold`: why the case is held now. `told`: code of a hold -> the hour of the last letter about it. `nonces`: code of a hold -> what a
-    release of it names (`sealing.statements`)."""
+    release of it names (`sealing.statements`). `pools`: code of a hold -> how many could read it, by the letter that has this nonce."""
 
     hold: Hold
     told: Mapping[str, int] = field(default_factory=dict)
     nonces: Mapping[str, bytes] = field(default_factory=dict)
+    pools: Mapping[str, int] = field(default_factory=dict)
 
-    def matters(self, case_id: str, hold: Hold) -> frozenset[str]:
-        """What releases name that would end this hold of the case."""
+    def matters(self, case_id: str, hold: Hold, pool: int) -> frozenset[str]:
+        """What releases name that would end this hold of the case, when so many could read it: whoever let it go to nine has not let it go
+        to the one whom the author, who wrote on, has left of them."""
         return frozenset(
-            matter(case_id, release.value, self.nonces[release.value]) for release in COVERED.get(hold, ()) if release.value in self.nonces
+            matter(case_id, release.value, self.nonces[release.value])
+            for release in COVERED.get(hold, ())
+            if release.value in self.nonces and self.pools.get(release.value, 0) <= pool
         )
+
+    @property
+    def pool(self) -> int:
+        """How many could read it, by the last letter."""
+        return self.pools.get(self.hold.value, 0)
 
     def code(self, case_id: str) -> str | None:
         """By which vetters release it as it is held now; None = nobody can."""
@@ -72,13 +81,16 @@ class Holds:
     clock: Clock
     letters: Letters
 
-    async def tell(self, tx: Tx, case_id: str, hold: Hold, shown: Sensitive[str], *, urgent: bool) -> None:
-        """One letter to every vetter for each case and reason, however often it is looked at; about an urgent tip again after a day."""
+    async def tell(self, tx: Tx, case_id: str, drawn: Assignment, shown: Sensitive[str], *, urgent: bool) -> None:
+        """One letter to every vetter for each case and reason, however often it is looked at; about an urgent tip again after a day. A new
+        one, by another code, once fewer could read it than the last one said. `drawn`: on hold."""
+        hold = drawn.hold or Hold.NOBODY_ELIGIBLE
         before, hour = await held(tx, self.keys, case_id), self.clock.now_ms() // HOUR_MS
-        told, nonces = ({}, {}) if before is None else (dict(before.told), dict(before.nonces))
-        if hold in COVERED and hold.value not in nonces:
-            nonces[hold.value] = self.letters.entropy.draw(NONCE_BYTES)
-        now = HoldRecord(hold, told, nonces)
+        told, nonces, pools = ({}, {}, {}) if before is None else (dict(before.told), dict(before.nonces), dict(before.pools))
+        if hold in COVERED and (hold.value not in nonces or drawn.pool < pools.get(hold.value, 0)):
+            nonces[hold.value], pools[hold.value] = self.letters.entropy.draw(NONCE_BYTES), drawn.pool
+            told.pop(hold.value, None)
+        now = HoldRecord(hold, told, nonces, pools)
         if hold.value not in told or (urgent and hour - told[hold.value] >= AGAIN_HOURS):
             code = now.code(case_id)
             text = shown if code is None else Sensitive(f"{shown.reveal()}\nRelease code: {code}")
@@ -101,17 +113,19 @@ async def held(tx: Tx, keys: WorkerKeys, case_id: str) -> HoldRecord | None:
         fields = read_json(keys.open_gate(case_id, row.sealed), KIND)
     except OpenError:
         return None
-    told, nonces = fields["told"], fields["nonces"]
+    told, nonces, pools = fields["told"], fields["nonces"], fields.get("pools")
     return HoldRecord(
         Hold(str(fields["hold"])),
         {str(code): int(hour) for code, hour in told.items()} if isinstance(told, dict) else {},
         {str(code): bytes.fromhex(nonce) for code, nonce in nonces.items()} if isinstance(nonces, dict) else {},
+        {str(code): int(pool) for code, pool in pools.items()} if isinstance(pools, dict) else {},
     )
 
 
 def _body(one: HoldRecord) -> bytes:
     nonces = {code: nonce.hex() for code, nonce in one.nonces.items()}
-    return padded_json({"v": 1, "kind": KIND, "hold": one.hold.value, "told": dict(one.told), "nonces": nonces})
+    fields = {"v": 1, "kind": KIND, "hold": one.hold.value, "told": dict(one.told), "nonces": nonces, "pools": dict(one.pools)}
+    return padded_json(fields)
 
 
 def _id(keys: WorkerKeys, case_id: str) -> str:

@@ -9,10 +9,11 @@ waiting messages in one transaction  (7) the offer falls due at the next slot
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from handlers.copied import copied, with_copied
 from handlers.declared import hours_of
 from handlers.drawing import Drawing
 from handlers.erasing import Erasures
@@ -27,13 +28,13 @@ from handlers.reading import Read
 from handlers.renewal import Renewal, Told
 from handlers.roster import Member, Vetters, members, spellings
 from handlers.succession import Alarm, Slot, Succession, read_gate
-from handlers.thread import Thread
+from handlers.thread import Thread, read_thread
 from handlers.understanding import Understanding
 from handlers.voices import Voice, read_voices, waiting_voices
 from routing.exposure import areas_of
-from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of, without
-from routing.gate_bytes import gate_bytes, parse_gate
-from routing.people import Atlas, Flag, Hold, Roster, TipFacts
+from routing.gate import GateFile, Sla, add_facts, draw_up, facts_of
+from routing.gate_bytes import gate_bytes
+from routing.people import Assignment, Atlas, Flag, Roster, TipFacts
 from sealing.case import CaseKey, new_case_key
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
@@ -52,8 +53,6 @@ class Waiting:
     more: bool
     """Others of a crowd wait: they are sealed in the next go."""
     members: Mapping[str, Member]
-    barred: frozenset[str]
-    """Who may not read what this source said while he was one of a crowd: he need not name them twice."""
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -113,39 +112,32 @@ class Pipeline:
         if case is None or not voices:
             return None
         found = {member.person.id: member for member in await members(tx, self.keys, self.vetters, self.clock.now_ms() // HOUR_MS)}
-        barred = [await self._barred(tx, left) for voice in voices for left in voice.thread.left]
-        return Waiting(case, voices, more, found, frozenset().union(*barred))
+        return Waiting(case, voices, more, found)
 
-    async def _barred(self, tx: Tx, case_id: str) -> frozenset[str]:
-        """Not sealed yet: then his messages came along to his own case."""
-        case = await tx.case(case_id)
-        if case is None or case.gate is None:
-            return frozenset()
-        return frozenset(parse_gate(self.keys.open_gate(case_id, case.gate)).excluded)
-
-    def _roster(self, waiting: Waiting, without: Collection[str] = ()) -> Roster:
-        return self.drawing.roster([member.person for member in waiting.members.values()], without)
+    def _roster(self, waiting: Waiting) -> Roster:
+        return self.drawing.rosters.of([member.person for member in waiting.members.values()])
 
     def _facts(self, waiting: Waiting, read: tuple[Read, ...]) -> TipFacts:
         states = [voice.thread.state for voice in waiting.voices]
         today = True if any(state.today for state in states) else states[0].today
         received = min(r.message.written for r in read)
-        return tip_facts([r.assessment for r in read], self.atlas, received, today, states[0].language or None)
+        facts = tip_facts([r.assessment for r in read], self.atlas, received, today, states[0].language or None)
+        alone = [voice.thread for voice in waiting.voices if voice.thread.crowd is None]
+        return with_copied(facts, alone[0].copied) if alone else facts
 
     async def _first(self, task: Task, waiting: Waiting, read: tuple[Read, ...]) -> None:
         now = self._now()
         facts = self._facts(waiting, read)
         tags = await self.drawing.links.tags(read, areas_of(facts.regions, self.atlas))
         async with self.store.begin() as tx:
-            roster, matter = self._roster(waiting, waiting.barred), await self.drawing.links.find(tx, tags)
+            roster, matter = self._roster(waiting), await self.drawing.links.find(tx, tags)
             drawn = await self.drawing.draw(tx, waiting.case.id, roster, facts, matter)  # (3)
         key, of_codes = new_case_key(waiting.case.id, 1), new_case_key(waiting.case.id, CODES)  # (5)
         cards = {person: waiting.members[person].card_fingerprint for person in (*drawn.order, *drawn.leads)}
         gate = draw_up(waiting.case.id, 1, key.recipient, now, facts, replace(drawn, hold=None), cards, roster)
-        gate = without(gate, waiting.barred)
         if drawn.hold is not None and not await self._goes_to_trustees(gate):  # (4)
             shown = self.drawing.shown(waiting.case.id, roster, facts, drawn)
-            await self._hold(task, waiting, facts, drawn.hold, shown)
+            await self._hold(task, waiting, facts, drawn, shown)
             self.alarm(drawn.hold)
             return
         sealer = Sealer(self.keys, self.entropy, key, self._day())
@@ -179,7 +171,7 @@ class Pipeline:
             reached(Point.CASE_WRITTEN)
         reached(Point.CASE_SEALED)
 
-    async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts, hold: Hold, shown: Sensitive[str]) -> None:
+    async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts, drawn: Assignment, shown: Sensitive[str]) -> None:
         """Looked at again when the source writes, when two vetters release it, and by itself: somebody's suspension may be over, a card may
         have come. `shown`: what vetters see of it."""
         now, too_long = self.clock.now_ms(), int((facts.received + HELD_LONGEST).timestamp() * 1000)
@@ -191,7 +183,7 @@ class Pipeline:
             await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
             if facts.urgent:
                 await tx.hurry_case(waiting.case.id)
-            await self.holds.tell(tx, waiting.case.id, hold, shown, urgent=facts.urgent)
+            await self.holds.tell(tx, waiting.case.id, drawn, shown, urgent=facts.urgent)
             await tx.enqueue(TaskKind.SEAL, waiting.case.id, min(again, too_long) if too_long > now else again)
             await tx.done(task)
 
@@ -270,12 +262,28 @@ class Pipeline:
                 settled = await let_go(tx, self.keys, voice.thread, voice.row, waiting.case.id, self._hour())
             else:
                 thread = replace(voice.thread, state=replace(voice.thread.state, sealed=True), asked={})
+                thread = self._having_copied(thread, waiting, voice, read)
                 settled = await tx.save_thread(thread.sealed(self.keys, voice.row))
             # One of a crowd who writes meanwhile must not keep the others' messages from being sealed.
-            if not settled and voice.thread.crowd is None:
+            if not settled and (voice.thread.crowd is None or not await self._settle_later(tx, waiting, voice, read)):
                 raise CaseMoved
         if waiting.more:
             await tx.enqueue(TaskKind.SEAL, waiting.case.id, self.clock.now_ms())
+
+    async def _settle_later(self, tx: Tx, waiting: Waiting, voice: Voice, read: Sequence[Read]) -> bool:
+        """His thread goes on; but what he copied is noted in it, or it is gone."""
+        row = await tx.thread(voice.row.tag)
+        if row is None or voice.thread.forgotten:
+            return True
+        return await tx.save_thread(self._having_copied(read_thread(self.keys, row), waiting, voice, read).sealed(self.keys, row))
+
+    def _having_copied(self, thread: Thread, waiting: Waiting, voice: Voice, read: Sequence[Read]) -> Thread:
+        """Of one of a crowd: with what his own messages in this sealing say."""
+        if voice.thread.crowd is None:
+            return thread
+        own = [r for r in read if r.thread == voice.row.tag]
+        facts = tip_facts([r.assessment for r in own], self.atlas, own[0].message.written, None, None)
+        return replace(thread, copied=copied(thread.copied, facts, self._roster(waiting), self._now()))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)

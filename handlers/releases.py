@@ -51,10 +51,11 @@ class Releases:
     vetters: Vetters
     letters: Letters
 
-    async def granted(self, tx: Tx, case_id: str, hold: Hold) -> bool:
-        """Whether two of today's vetters who may decide together let this case go out although it would be held for this reason."""
+    async def granted(self, tx: Tx, case_id: str, hold: Hold, pool: int) -> bool:
+        """Whether two of today's vetters who may decide together let this case go out although it would be held for this reason. `pool`:
+        how many could read it, which must not be fewer than they were told."""
         record = await held(tx, self.keys, case_id)
-        if record is None or not (releases := record.matters(case_id, hold)):
+        if record is None or not (releases := record.matters(case_id, hold, pool)):
             return False
         book = await read_book(tx, self.keys, self.vetters)
         return any(self.vetters.enough(self._signers(book, case_id, release)) for release in releases)
@@ -77,14 +78,14 @@ class Releases:
         if case is None or case.state is not CaseState.HELD or entry.hour < case.day * DAY_HOURS - SLACK_HOURS:
             return NotFreed.CASE
         record = await held(tx, self.keys, case.id)
-        if record is None or entry.sha256 not in record.matters(case.id, record.hold):
+        if record is None or entry.sha256 not in record.matters(case.id, record.hold, record.pool):
             return NotFreed.CASE
         book = await read_book(tx, self.keys, self.vetters)
         if book.announced(leaf_hash(leaf).hex(), "") is not None:
             return NotFreed.TWICE
         await tx.log(leaf)
         await tx.log(worker_leaf(self.keys, Entry(hour, EntryKind.ANNOUNCE, case.id, leaf_hash(leaf).hex(), "")))
-        told = Freed.RELEASED if await self.granted(tx, case.id, record.hold) else Freed.SIGNED
+        told = Freed.RELEASED if await self.granted(tx, case.id, record.hold, record.pool) else Freed.SIGNED
         await self.letters.write(tx, told, case=case.id)
         if told is Freed.RELEASED:
             await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())

@@ -213,8 +213,7 @@ class Talk:
         if placed.new:
             urgent = found.urgency in AT_ONCE
             await tx.add_case(CaseRow(row.id, now // DAY_MS, CaseState.TALKING, urgent, 1, 0, None, None, None))
-        left = thread.left if held.case_id is None else (*thread.left, held.case_id)
-        return replace(held, case_id=placed.case_id), replace(thread, crowd=placed.crowd, left=left)
+        return replace(held, case_id=placed.case_id), replace(thread, crowd=placed.crowd)
 
     async def _parting(self, tx: Tx, row: InboundRow, message: Inbound, case_id: str) -> bool:
         """A bare 9 after a case's end: silence is kept, and nobody has to read it. Everything else opens the case again."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from handlers.copied import from_json, to_json
 from handlers.state import Safety, State, StateError
 from handlers.subject import Subject
+from routing.people import TipFacts
 from sealing.age import OpenError, padded_json, read_json
 from sealing.keyring import WorkerKeys
 from sealing.rows import Purpose, ThreadRow
@@ -18,7 +20,7 @@ from triage.tip import Asked
 class Thread:
     """`asked` = inbound id -> question it answered, until that message is sealed. `last_sending` = ledger id of our newest text.
     `forgotten`: the source asked to be let go, as soon as the case holds what he told. `crowd`: fingerprint of the text that many sent and
-    he too; his case is then theirs. `left`: ids of such cases that hold what he said before he had one of his own.
+    he too; his case is then theirs. `copied`: what he said in such a case himself, of who may not read his own (handlers/copied.py).
 
     `ended`: the case of which he was asked at its end whether it was of use; until `ended_until` (ms) words go to that case, and a digit
     answers the question, as long as it is our last (`ended_asks`)."""
@@ -29,7 +31,7 @@ class Thread:
     subject: Subject = Subject.UNKNOWN
     forgotten: bool = False
     crowd: int | None = None
-    left: tuple[str, ...] = ()
+    copied: TipFacts | None = None
     ended: str | None = None
     ended_until: int = 0
     ended_asks: bool = False
@@ -39,7 +41,7 @@ class Thread:
         asked = {inbound: question.value for inbound, question in self.asked.items()}
         fields: dict[str, object] = {"v": 1, "kind": "thread", "state": self.state.to_json(), "asked": asked}
         fields |= {"last_sending": self.last_sending, "subject": self.subject.value, "forgotten": self.forgotten}
-        fields |= {"crowd": self.crowd, "left": list(self.left), "ended": self.ended}
+        fields |= {"crowd": self.crowd, "copied": None if self.copied is None else to_json(self.copied), "ended": self.ended}
         fields |= {"ended_until": self.ended_until, "ended_asks": self.ended_asks}
         epoch, sealed = keys.seal(Purpose.INTAKE, padded_json(fields))
         return replace(row, epoch=epoch, sealed=sealed)
@@ -83,12 +85,12 @@ def _opened(keys: WorkerKeys, row: ThreadRow) -> Thread:
         questions = {str(inbound): Asked(question) for inbound, question in asked.items()}
     except (StateError, ValueError):
         raise OpenError("not a thread") from None
-    crowd, left = fields.get("crowd"), fields.get("left", [])
-    if not (crowd is None or isinstance(crowd, int)) or not isinstance(left, list):
+    crowd, copied = fields.get("crowd"), fields.get("copied")
+    if not (crowd is None or isinstance(crowd, int)) or not (copied is None or isinstance(copied, dict)):
         raise OpenError("not a thread")
     ended, until = fields.get("ended"), fields.get("ended_until", 0)
     if not (ended is None or isinstance(ended, str)) or type(until) is not int:
         raise OpenError("not a thread")
     forgotten = fields.get("forgotten") is True
     asks = fields.get("ended_asks") is True
-    return Thread(state, questions, last, subject, forgotten, crowd, tuple(str(case) for case in left), ended, until, asks)
+    return Thread(state, questions, last, subject, forgotten, crowd, None if copied is None else from_json(copied), ended, until, asks)

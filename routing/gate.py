@@ -223,7 +223,7 @@ def add_facts(gate: GateFile, roster: Roster, tip: TipFacts, now: datetime) -> t
     region or agency the atlas lacks today, or an edit of the regions file would empty every case for ever: `may_read` refuses everybody
     while it lasts, and judges by that fact again when the atlas has it.
     """
-    facts = _together(facts_of(gate), tip)
+    facts = together(facts_of(gate), tip)
     seen = _seen(facts, roster.atlas)
     passing = OF_THE_MOMENT | {Code.E4} if _place_is_lost(facts, seen, roster.atlas) else OF_THE_MOMENT
     out = {person for person, codes in exclusions(roster, seen, now).items() if not passing.issuperset(codes)}
@@ -263,15 +263,15 @@ def facts_of(gate: GateFile) -> TipFacts:
     )
 
 
-def _together(old: TipFacts, new: TipFacts) -> TipFacts:
-    """Only added: of two answers the one that excludes more."""
+def together(old: TipFacts, new: TipFacts) -> TipFacts:
+    """Only added: of two answers the one that excludes more. Where it happens stays as known as it was."""
     return replace(
         old,
         regions=old.regions | new.regions,
         agencies=old.agencies | new.agencies,
         kinds=old.kinds | new.kinds,
-        people=new.people,
-        names=new.names,
+        people=old.people | new.people,
+        names=old.names | new.names,
         child=next(child for child in (Child.YES, Child.UNKNOWN, Child.NO) if child in {old.child, new.child}),
         could_involve_child=old.could_involve_child or new.could_involve_child,
         asks_help=old.asks_help or new.asks_help,

@@ -22,7 +22,7 @@ from bot.status import Status, status_of
 from handlers.held import COVERED, Holds, held
 from handlers.letters import Letters
 from handlers.roster import Vetters
-from routing.people import Hold
+from routing.people import Assignment, Hold
 from sealing import age, custody, signing
 from sealing.custody import EntryKind
 from sealing.passphrase import PersonKey, lock
@@ -78,7 +78,9 @@ def hold(office: Office, *holds: tuple[Hold, bool]) -> list[str]:
             for why_held, urgent in holds:
                 cases.append(replace(a_case(state=CaseState.HELD), urgent=urgent, day=today))
                 assert await tx.add_case(cases[-1])
-                await Holds(keys, SetClock(0), letters).tell(tx, cases[-1].id, why_held, Sensitive(""), urgent=urgent)
+                await Holds(keys, SetClock(0), letters).tell(
+                    tx, cases[-1].id, Assignment((), 2, {}, {}, hold=why_held), Sensitive(""), urgent=urgent
+                )
         return [case.id for case in cases]
 
     return asyncio.run(write())

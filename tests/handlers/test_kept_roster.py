@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.drawing import Drawing
 from handlers.roster import KeptRoster, Vetters, idle
 from routing.draw import choose
 from routing.index import index_of
@@ -79,17 +78,6 @@ def test_other_founding_vetters_count_at_once() -> None:
     assert rosters.of(people).founding == {"a", "b"}
     cast("dict[str, str]", rosters.vetters.keys).pop("b")
     assert rosters.of(people).founding == {"a", "c"}
-
-
-def test_whom_one_tip_bars_all_others_still_know() -> None:
-    """A roster of its own, which the kept one does not notice."""
-    unused = cast("Any", None)
-    drawing = Drawing(unused, unused, unused, unused, unused, kept())
-    index = index_of(drawing.roster(EVERYBODY[:9]))
-    own = drawing.roster(EVERYBODY[:9], {EVERYBODY[3].id})
-    assert own == Roster((*EVERYBODY[:3], *EVERYBODY[4:9]), ATLAS, vetters().founders)
-    again = drawing.roster(EVERYBODY[:9])
-    assert (again.people, index_of(again).home is index.home) == (EVERYBODY[:9], True)
 
 
 @given(DAYS, st.frozensets(ANYBODY.map(lambda one: one.id), max_size=8), ODD_TIPS, BELIEFS, COINS)

@@ -16,10 +16,12 @@ import pytest_asyncio
 import handlers.understanding
 import handlers.voices
 from handlers.crowds import Crowds
+from handlers.thread import read_thread
 from sealing.rows import Accepted, CaseRow, CaseState, Part, TaskKind
 from storage import tables
 from storage.counting import tally
 from tests.handlers.crowds import COPIED, flood, opened, the_item
+from tests.handlers.test_line_copied import threads_of
 from tests.handlers.test_line_escrow import gate_of
 from tests.handlers.test_line_forgetting import SlowTranslator
 from tests.line import CHANNEL, TestLine, fresh_line
@@ -355,3 +357,4 @@ async def test_a_crowd_that_goes_on_writing_does_not_keep_its_item_from_being_se
         until.set()
         await sealing
         assert len((await opened(line, item)).texts) == 4
+        assert [read_thread(line.keys, row).copied is not None for row in await threads_of(line, item)] == [True] * 4, "his, too"

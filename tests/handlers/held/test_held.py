@@ -49,6 +49,10 @@ from triage.sensitive import Sensitive
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
 
+def on_hold(why: Hold, pool: int = 2) -> Assignment:
+    return Assignment((), pool, {}, {}, hold=why)
+
+
 # ---- what vetters are told
 
 
@@ -77,6 +81,41 @@ async def test_one_letter_for_each_reason_however_often_it_is_looked_at(line: Te
     assert letter.text.reveal().startswith("May read it: 1. Could, if it named nobody: 2.\n")
     await line.later(13 * AN_HOUR)
     assert await letters(line) == []
+
+
+async def test_what_two_vetters_let_go_to_nine_does_not_go_to_the_one_who_is_left(line: TestLine) -> None:
+    """The author writes on between the first signature and the second: another letter, another code, and both sign again."""
+    readers = await enrol(line, FIVE, 20)
+    names = [line.cards[reader].name for reader in readers]
+    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(names[:11])}")
+    (first,) = await letters(line)
+    assert first.text.reveal().startswith("May read it: 9. Could, if it named nobody: 20.")
+    before = await said(line, case_id, 1, NAMED)
+    assert await take(line, await said(line, case_id, 0, NAMED)) is Freed.SIGNED
+    await letters(line)
+    for some in (names[11:15], names[15:19]):
+        await line.write(PHONE, f"Y también {', '.join(some)}")
+    await line.later(13 * AN_HOUR)
+    (again,) = [
+        letter for letter in await letters(line) if letter.text.reveal().startswith("May read it: 1. Could, if it named nobody: 20.")
+    ]
+    assert code_in(again) != code_in(first)
+    assert await take(line, before) is NotFreed.CASE, "by the first letter"
+    assert await state_of(line, case_id) is CaseState.HELD
+    for vetter, came in ((0, Freed.SIGNED), (1, Freed.RELEASED)):
+        assert await take(line, await said(line, case_id, vetter, NAMED)) is came
+    assert (await gate_of(line, case_id)).pool == 1
+
+
+async def test_a_pool_that_grew_voids_no_release(line: TestLine) -> None:
+    readers = await enrol(line, FIVE, 20)
+    names = [line.cards[reader].name for reader in readers]
+    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(names[:11])}")
+    assert await take(line, await said(line, case_id, 0, NAMED)) is Freed.SIGNED
+    await enrol(line, TWO, 1)
+    await looked_at(line)
+    assert await take(line, await said(line, case_id, 1, NAMED)) is Freed.RELEASED
+    assert (await gate_of(line, case_id)).pool == 10
 
 
 # ---- what two vetters release
@@ -128,8 +167,8 @@ async def test_neither_the_log_nor_a_length_tells_why_a_tip_was_held(line: TestL
     readers = await enrol(line, FIVE, 6)
     cases = [await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[person].name for person in readers[:4])}")]
     async with line.store.begin() as tx:
-        await line_holds(line).tell(tx, other := "f" * 32, SMALL, Sensitive("May read it: 2."), urgent=False)
-        await line_holds(line).tell(tx, third := "e" * 32, Hold.NOBODY_ELIGIBLE, Sensitive(""), urgent=False)
+        await line_holds(line).tell(tx, other := "f" * 32, on_hold(SMALL), Sensitive("May read it: 2."), urgent=False)
+        await line_holds(line).tell(tx, third := "e" * 32, on_hold(Hold.NOBODY_ELIGIBLE), Sensitive(""), urgent=False)
         rows = [row for name in line.vetters.keys for row in await tx.letters(name)]
     async with line.database.begin(reading=True) as transaction:
         records = (await transaction.run(select(tables.outcome.c.sealed))).scalars().all()
@@ -204,12 +243,12 @@ async def test_what_is_no_release_by_two_vetters_releases_nothing(line: TestLine
     assert await state_of(line, case_id) is CaseState.HELD
     houses[second] = was
     async with line.store.begin() as tx:
-        assert await releases(line).granted(tx, case_id, SMALL), "the same entries, by two houses"
+        assert await releases(line).granted(tx, case_id, SMALL, 99), "the same entries, by two houses"
         past = {"keys": {first: line.vetters.keys[first]}, "past": dict(line.vetters.keys)}
-        assert not await releases(line, **past).granted(tx, case_id, SMALL), "one of them is a vetter no more"
-        assert not await releases(line).granted(tx, case_id, NAMED)
-        assert not await releases(line).granted(tx, other, SMALL)
-        assert not await releases(line).granted(tx, case_id, Hold.NOBODY_ELIGIBLE)
+        assert not await releases(line, **past).granted(tx, case_id, SMALL, 99), "one of them is a vetter no more"
+        assert not await releases(line).granted(tx, case_id, NAMED, 99)
+        assert not await releases(line).granted(tx, other, SMALL, 99)
+        assert not await releases(line).granted(tx, case_id, Hold.NOBODY_ELIGIBLE, 99)
 
 
 def announced(line: TestLine, leaf: bytes, seed: str) -> bytes:
