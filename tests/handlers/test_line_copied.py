@@ -24,10 +24,11 @@ from tests.routing.world import FAR, NOW, ODD_TIPS, line, person
 from triage.tip import AgencyKind, Child
 
 VIRAL = (
-    "Compartan este mensaje con toda la familia porque en nuestro barrio hay una casa grande con rejas verdes donde encierran a mujeres "
-    "que llegaron buscando trabajo y no las dejan salir ni hablar con nadie y por la noche llegan carros con vidrios oscuros y se escucha "
-    "llorar y nadie hace nada por ellas aunque todos lo sabemos desde hace meses y ya es hora de que alguien venga y mire lo que pasa adentro de "
-    "esa casa antes de que sea demasiado tarde para ellas que tienen madre y hermanas esperando en su pueblo una llamada que no llega"
+    "Compartan este mensaje con toda la familia porque en nuestro barrio hay una casa grande con rejas verdes donde encierran a "
+    "mujeres que llegaron buscando trabajo y no las dejan salir ni hablar con nadie y por la noche llegan carros con vidrios "
+    "oscuros y se escucha llorar y nadie hace nada por ellas aunque todos lo sabemos desde hace meses y ya es hora de que alguien "
+    "venga y mire lo que pasa adentro de esa casa antes de que sea demasiado tarde para ellas que tienen madre y hermanas "
+    "esperando en su pueblo una llamada que no llega"
 )
 OWN = "Me tienen encerrada en una casa en Puerto Claro, ayúdenme por favor"
 PHONE = "+999 100 0900"
