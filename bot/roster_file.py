@@ -77,6 +77,9 @@ def read_roster(file: Path, atlas: Atlas | None, now: datetime) -> Described:
         people.append(person)
         if fields.duty is not None:
             duty[person.id] = fields.duty
+    ids = [entry.fields["id"] for entry in entries if isinstance(entry.fields.get("id"), str)]
+    if len(set(ids)) < len(ids):
+        problems.append("Two people have one id.")
     if problems:
         raise RosterFileError(*problems)
     return Described(Roster(tuple(people), atlas), duty, sum(bool(entry.fields.get("conflicts")) for entry in entries))
@@ -99,6 +102,10 @@ def _parsed(file: Path) -> Mapping[str, object]:
         raise RosterFileError(f"The roster's file is not TOML: {at[0] if at else 'it ends too early'}.") from None
     except RecursionError:
         raise RosterFileError("The roster's file is nested too deep.") from None
+    except RosterFileError:
+        raise
+    except ValueError:
+        raise RosterFileError("The roster's file has a number that is too long.") from None
     return parsed if isinstance(parsed, dict) else {"people": parsed}
 
 
@@ -112,6 +119,8 @@ def _rows(text: str) -> Iterator[Entry]:
             raise RosterFileError(
                 f"Line 1 must name the columns; not known: number {', '.join(wrong)}. Known: {', '.join(sorted(FIELDS))}."
             )
+        if len(set(columns)) < len(columns):
+            raise RosterFileError("Line 1 names a column twice: put several values into one cell, with ; between them.")
         for row in reader:
             if any(cell.strip() for cell in row):
                 yield Entry(f"line {reader.line_num}", _cells(columns, row))
@@ -129,13 +138,20 @@ def _cells(columns: Sequence[str], row: Sequence[str]) -> Mapping[str, object]:
 
 
 def _cell(name: str, cell: str) -> object:
+    parts = [part.strip() for part in re.split("[;,]", cell) if part.strip()]
     if name == "kin":
-        return [dict(zip(("name", "region", "agency"), each.split("|"), strict=False)) for each in re.split("[;,]", cell)]
+        return [_relative(part) for part in parts]
     if name in LISTS:
-        return [part.strip() for part in re.split("[;,]", cell)]
+        return parts
     if name in FLAGS and cell.lower() in YES | NO:
         return cell.lower() in YES
     return int(cell) if name in NUMBERS and cell.isascii() and cell.isdigit() else cell
+
+
+def _relative(part: str) -> Mapping[str, object]:
+    """name|region|agency. One word alone could be a name, or a region that its writer takes for a tie: it is not guessed."""
+    cells = [cell.strip() for cell in part.split("|")]
+    return dict(zip(("name", "region", "agency"), cells, strict=False)) if len(cells) in (2, 3) else {"cells": ""}
 
 
 def _entries(world: Mapping[str, object], file: Path) -> list[Entry]:
@@ -276,7 +292,7 @@ class _Fields:
         told = self._entry.fields.get("kin", [])
         for one in told if isinstance(told, list) else [told]:
             if not isinstance(one, dict) or not one.keys() <= {"name", "region", "agency"}:
-                self._wrong("kin must be a list of tables with name, region, agency")
+                self._wrong("kin must be a list of tables with name, region, agency; in CSV name|region|agency, the name may be empty")
                 return
             region, agency = (self._tie(one.get(field), field) for field in ("region", "agency"))
             yield Kin("", region, agency)
@@ -296,5 +312,5 @@ class _Fields:
         try:
             return read_hours(told[0])
         except DeskError:
-            self._wrong('hours are days, times and a time zone, as "mon-fri 08:00-17:00 Asia/Manila", and six a week at the least')
+            self._wrong('hours are days, times and a time zone, as "mon-fri 08:00-17:00 Asia/Manila"; an hour each, six a week at least')
             return None

@@ -37,7 +37,7 @@ WHY = {
     Code.E5: "home or work there, now or before",
     Code.E6: "family there, or in an accused office",
     Code.E7: "not cleared for child cases",
-    Code.E8: "vetted too long ago, or by fewer than two",
+    Code.E8: "card over, vetted too long ago, or by fewer than two",
     Code.E9: "a declared conflict",
 }
 ASSUMED = (
@@ -130,8 +130,8 @@ def _summary(found: Simulated) -> Iterator[str]:
     if found.exposure is not None:
         told = f"{TOLD} of them are" if readers > TOLD else "all of them are"
         yield (
-            f"Of 100 tips [bold green]{100 * found.exposure.drawn:.1f}[/] reach a reader who serves the accused network;"
-            f" [bold red]{100 * found.exposure.told:.0f}[/] if {told} told at once. [dim](simulated)[/]"
+            f"Of 100 tips that somebody may read [bold green]{100 * found.exposure.drawn:.1f}[/] reach one who serves the accused network;"
+            f" [bold red]{100 * found.exposure.told:.1f}[/] if {told} told at once. [dim](simulated)[/]"
         )
     yield ""
     yield f"{len(found.answers)} kinds of tip: every place, every office accused, with a child and without."
@@ -186,7 +186,7 @@ def _worst(found: Simulated) -> Iterator[str]:
         child = ", a child possible" if gap.case.child else ""
         accused = f", {_accused(gap)} accused" if gap.case.kinds else ""
         reasons = ", ".join(f"{WHY[code]} {count}" for code, count in out_of(gap, found.roster)[:LISTED])
-        said = f"{accused}{child}: {_cell(gap)} of {len(handlers(found.roster))}. Out: {reasons}."
+        said = f"{accused}{child}: {_cell(gap)} of {len(handlers(found.roster))}.{f' Out: {reasons}.' if reasons else ''}"
         alike.setdefault(said, []).append(_place(gap, found.roster.atlas))
     for said, names in list(alike.items())[:LISTED]:
         more = f"; {len(names) - LISTED} more" if len(names) > LISTED else ""

@@ -51,6 +51,8 @@ def simulate(
         raise typer.Exit(1) from None
     if roster is not None and described.conflicts:
         err.print(f"Not looked at: the conflicts of {described.conflicts} people. They are names, and no tip here names anybody.")
+    if not coverage.at_home(described.roster.atlas):
+        err.print("The regions file has no public office: no place is tried, and nobody is accused. Add the police and other offices.")
     found = simulated(described, tuple(language or ()), now)
     if svg is not None:
         title = "Simulated: the practice roster" if roster is None else "Simulated"

@@ -54,9 +54,10 @@ Found = tuple[str, Record]
 @dataclass(slots=True)
 class Memory:
     """The worker's beliefs. `_days`: the day of each row that was learned from, TOGETHER for one of many records, BROKEN for one that does
-    not hold. `_absorbed`: names of the records in those of many. `_astray`: rows are gone that were not put together; everything is read
-    anew at the next `learn`. `_turn` counts what this process knows to be put together. `deserved`: the day of the last outcome after
-    which a person's own evidence deserved a review."""
+    not hold. `_absorbed`: names of the records in those of many. `_astray`: rows are gone that were not put together; `_late`: some came
+    out of order, and what was forgotten between two depends on which was first. After either everything is read anew at the next `learn`,
+    so that all workers, and those that start, think the same. `_turn` counts what this process knows to be put together. `deserved`: the
+    day of the last outcome after which a person's own evidence deserved a review."""
 
     keys: WorkerKeys
     clock: Clock
@@ -67,6 +68,7 @@ class Memory:
     _days: dict[str, int] = field(default_factory=dict)
     _absorbed: set[str] = field(default_factory=set)
     _astray: bool = False
+    _late: bool = False
     _turn: int = 0
 
     async def current(self, tx: Tx) -> Beliefs:
@@ -94,7 +96,7 @@ class Memory:
         if self._days and not self._astray:
             async with store.begin() as tx:
                 await self.current(tx)
-        if not self._days or self._astray:
+        if not self._days or self._astray or self._late:
             with _no_gc():
                 await self._replay(store)
         await self._put_together(store)
@@ -109,8 +111,8 @@ class Memory:
             made._take_many(f for f in found if f[1].rows > 1)
             single += [f for f in found if f[1].rows == 1]
         made._take(_by_day(single))
-        self.beliefs, self.deserved, self._astray, self._turn = made.beliefs, made.deserved, False, self._turn + 1
-        self._days, self._absorbed = made._days, made._absorbed
+        self.beliefs, self.deserved, self._turn = made.beliefs, made.deserved, self._turn + 1
+        self._days, self._absorbed, self._astray, self._late = made._days, made._absorbed, False, False
 
     def _open(self, rows: Iterable[LessonRow]) -> list[Found]:
         """One that was tampered with is left out, and somebody must look."""
@@ -123,14 +125,16 @@ class Memory:
                 self.alarm(Trouble.TAMPERED)
         return found
 
-    def _take(self, found: Iterable[Found]) -> None:
+    def _take(self, found: Sequence[Found]) -> None:
         """Learns from these rows of one outcome, in order, unless it was done while they were read."""
+        last = max(((day, row_id) for row_id, day in self._days.items() if day >= 0), default=(BROKEN, "")) if found else (BROKEN, "")
         for row_id, record in found:
             if row_id[:NAME] in self._absorbed:
                 self._days[row_id] = BROKEN  # somebody kept a copy
                 self.alarm(Trouble.TAMPERED)
             elif row_id not in self._days:
                 self._days[row_id] = record.day
+                self._late |= (record.day, row_id) < last
                 for event in record.events:
                     self._learn_from(event)
 
@@ -140,6 +144,7 @@ class Memory:
             single = {known[:NAME]: known for known, day in self._days.items() if day >= 0}
             for name, event in zip(record.of, record.events, strict=False):
                 if name not in single and name not in self._absorbed:
+                    self._late |= bool(self._days)
                     self._learn_from(event)
             self._swap([single[name] for name in record.of if name in single], row_id, record.of)
 

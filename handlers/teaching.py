@@ -73,8 +73,11 @@ class Teaching:
         return await self._write(tx, last, events)
 
     async def _event(self, tx: Tx, gate: GateFile, last: Proposal, verdict: Verdict, informer: str, *, verified: bool) -> Event:
-        area, told = area_of(gate.regions, self.atlas), await self.telling.of(tx, gate.case)
-        people = await self.openings.before(tx, gate, last.entry)
+        """Of those told, whom its readers told: who opened it after it had ended, for a second look, told nobody before it was leaked, or
+        a friend who agrees could lighten the leaker's blame."""
+        area, people = area_of(gate.regions, self.atlas), await self.openings.before(tx, gate, last.entry)
+        had = {person.id for person in people}
+        told = [one for one in await self.telling.of(tx, gate.case) if one[0] in had]
         readers = tuple(reader(person, area, self.atlas, self.learning) for person in people)
         outsiders = outside(told, area, self.atlas, self.learning)
         return Event(area, readers, verdict, informer, verified, self._day(), outsiders)

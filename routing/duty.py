@@ -21,6 +21,9 @@ KIND = "duty"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEAST_MINUTES = 6 * 60
 """Of a week: whoever works less would keep a case that he does not open for weeks."""
+LEAST_STRETCH = 60
+"""Minutes, but for what midnight cuts off: the line asks who is on duty at each full hour. Five minutes there, twelve times a day, would
+look like half a day's duty, and give a silent reader of an urgent case not an hour but a day."""
 MOST_INTERVALS = 12
 HOUR_MS = 3_600_000
 
@@ -97,6 +100,8 @@ def _check(duty: Duty) -> None:
         ends = [moment for interval in day for moment in interval]
         if len(day) > MOST_INTERVALS or ends != sorted(set(ends)) or any(moment > _DAY_MINUTES for moment in ends):
             raise DutyError("the intervals of a day are in order, and do not touch")
+        if any(end - start < LEAST_STRETCH and start > 0 and end < _DAY_MINUTES for start, end in day):
+            raise DutyError("an interval is an hour at the least")
     if duty.minutes() < LEAST_MINUTES:
         raise DutyError(f"duty hours are {LEAST_MINUTES // 60} hours a week at the least")
     try:

@@ -3,13 +3,14 @@ import { utf8 } from "./bytes.js";
 
 export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const LEAST = 6 * 60; // minutes of a week
+const STRETCH = 60; // minutes of one span, but for what midnight cuts off
 const DAY = 24 * 60;
 
 const minutes = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 const clock = (at) => `${String(Math.floor(at / 60)).padStart(2, "0")}:${String(at % 60).padStart(2, "0")}`;
 
 // `days`: seven of {from: "08:00", until: "17:00"} or null. An end that is not after its start is on the next day.
-// -> {bytes} or {wrong: "times" | "short"}.
+// -> {bytes} or {wrong: "times" | "brief" | "short"}.
 export function weekly(zone, days) {
   const spans = WEEKDAYS.map(() => []);
   for (const [n, day] of days.entries()) {
@@ -20,6 +21,7 @@ export function weekly(zone, days) {
     if (until <= from && until > 0) spans[(n + 1) % 7].push([0, until]);
   }
   const merged = spans.map(merge);
+  if (merged.flat().some(([from, until]) => until - from < STRETCH && from > 0 && until < DAY)) return { wrong: "brief" };
   if (merged.flat().reduce((sum, [from, until]) => sum + until - from, 0) < LEAST) return { wrong: "short" };
   const written = merged.map((day) => day.map(([from, until]) => `${clock(from)}-${clock(until)}`));
   return { bytes: utf8(JSON.stringify({ v: 1, kind: "duty", zone, ...Object.fromEntries(WEEKDAYS.map((name, n) => [name, written[n]])) })) };

@@ -8,7 +8,7 @@ import { myself } from "./mine.js";
 import { dutyAct, pushAct } from "./statements.js";
 
 const DAYS = { mon: "Monday", tue: "Tuesday", wed: "Wednesday", thu: "Thursday", fri: "Friday", sat: "Saturday", sun: "Sunday" };
-const WRONG = { times: "Fill in both times of each day, such as 08:00 and 17:00.", short: "That is less than six hours a week." };
+const WRONG = { times: "Fill in both times of each day, such as 08:00 and 17:00.", brief: "Give at least an hour for each day.", short: "That is less than six hours a week." };
 
 export async function showMe(session, { back, failed, here }) {
   const head = [button("← All cases", back), el("h1", {}, "Me")];
@@ -50,7 +50,7 @@ function hours(view) {
     "form",
     { class: "card", onsubmit },
     el("h2", {}, "When you work"),
-    el("p", {}, "A case that you do not open goes to the next reader after 6 of your hours, an urgent one after 1."),
+    el("p", {}, "A case that you do not open goes to the next reader after 6 of your hours, an urgent one after 1; at the latest after 4 days, an urgent one after 12 hours."),
     now,
     rows.map((row) => row.node),
     el("label", { for: "zone" }, "Time zone"),

@@ -275,6 +275,9 @@ def test_conflicts_are_said_to_be_left_out_and_nothing_else_is(tmp_path: Path) -
     assert run("--roster", json_file(tmp_path, ANA), "--regions", _regions(tmp_path)).stderr == ""
 
 
+KIN = "kin must be a list of tables with name, region, agency; in CSV name|region|agency, the name may be empty"
+LONG = "The roster's file has a number that is too long."
+PEOPLE = b"agency,home,posting,languages"
 WRONG: list[tuple[dict[str, object], str]] = [
     ({"home": "Penalta Town"}, "home is no id of the regions file; the nearest is penalta"),
     ({"agency": "zzz"}, "agency is no id of the regions file"),
@@ -286,10 +289,13 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"role": "boss"}, "role must be handler, lead, trustee or auditor"),
     ({"child_clearance": "maybe"}, "child_clearance must be true or false"),
     ({"capacity": True}, "capacity must be a whole number"),
-    ({"kin": ["Luis"]}, "kin must be a list of tables with name, region, agency"),
+    ({"kin": ["Luis"]}, KIN),
     ({"kin": [{"region": "qq"}]}, "kin, region is no id of the regions file"),
     ({"kin": [{"region": ["a"]}]}, "kin, region must be one text"),
-    ({"hours": "always"}, 'hours are days, times and a time zone, as "mon-fri 08:00-17:00 Asia/Manila", and six a week at the least'),
+    (
+        {"hours": "always"},
+        'hours are days, times and a time zone, as "mon-fri 08:00-17:00 Asia/Manila"; an hour each, six a week at least',
+    ),
     ({"salary": 1}, "unknown field salary"),
     ({"expires": "banana"}, "expires must be a day, as 2027-06-30"),
     ({"expires": "2027-13-01"}, "expires must be a day, as 2027-06-30"),
@@ -350,6 +356,19 @@ def test_people_of_a_toml_file_are_found_by_line(tmp_path: Path, text: str, line
         ("p.csv", b'home\n"open', "The roster's file is not CSV: line 2."),
         ("p.csv", b"Luis,home\na,b\n", "Line 1 must name the columns; not known: number 1."),
         ("p.csv", b"agency,home,posting,languages\nngo-faro,penalta,penalta,es,more\n", "line 2: more cells than columns."),
+        ("p.csv", b"home,agency,home\n", "Line 1 names a column twice"),
+        (
+            "p.csv",
+            PEOPLE + b",kin\nngo-faro,penalta,penalta,es,brumhaven\n",
+            "line 2: kin must be a list of tables with name, region, agency; in CSV name|region|agency",
+        ),
+        (
+            "p.csv",
+            PEOPLE + b",capacity\nngo-faro,penalta,penalta,es," + b"9" * 5000,
+            "The roster's file has a number that is too long.",
+        ),
+        ("p.toml", b"a = " + b"9" * 5000, LONG),
+        ("p.json", b"[" + b"9" * 5000 + b"]", LONG),
     ],
 )
 def test_a_file_that_is_none_is_refused_without_its_words(tmp_path: Path, name: str, content: bytes | None, complaint: str) -> None:
@@ -359,6 +378,30 @@ def test_a_file_that_is_none_is_refused_without_its_words(tmp_path: Path, name: 
     [said] = refused(file)
     assert said.startswith(complaint)
     assert not {"Luis", "secret", "oops"} & set(said.split())
+
+
+def test_one_person_twice_is_no_second_reader(tmp_path: Path) -> None:
+    with pytest.raises(RosterFileError, match="Two people have one id"):
+        read_roster(json_file(tmp_path, {**ANA, "id": "ana"}, {**ANA, "id": "ana"}), ATLAS, NOW)
+
+
+def test_kin_without_a_name_are_a_tie_in_csv(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("agency,home,posting,languages,kin\nngo-faro,penalta,penalta,es;,|brumhaven|; x | penalta\n", encoding="utf-8")
+    (one,) = read_roster(file, ATLAS, NOW).roster.people
+    assert ([kin.region for kin in one.card.kin], one.card.languages) == (["brumhaven", "penalta"], ("es",))
+
+
+def test_a_regions_file_without_offices_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "people.toml"
+    world = (
+        'regions = [{ id = "xx", kind = "country", names = ["X"] }]\n'
+        'agencies = [{ id = "n", kind = "ngo", region = "xx", names = ["N"] }]\n'
+    )
+    file.write_text(world + '[[people]]\nagency = "n"\nhome = "xx"\nposting = "xx"\nlanguages = ["es"]\n', encoding="utf-8")
+    result = run("--roster", file)
+    assert result.exit_code == 0
+    assert "has no public office" in " ".join(result.stderr.split())
 
 
 def test_without_regions_of_its_own_a_file_needs_those_of_the_line(tmp_path: Path) -> None:

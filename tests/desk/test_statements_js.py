@@ -152,6 +152,7 @@ NIGHT = [None, None, None, None, None, None, day("22:00", "06:00")]
         (NIGHT, [["00:00-06:00"], [], [], [], [], [], ["22:00-24:00"]]),
         ([day("06:00", "00:00"), *[None] * 6], [["06:00-24:00"], [], [], [], [], [], []]),
         ([day("09:00", "09:00"), day("05:00", "10:00"), *[None] * 5], [["09:00-24:00"], ["00:00-10:00"], [], [], [], [], []]),
+        ([day("18:00", "00:30"), *[None] * 6], [["18:00-24:00"], ["00:00-00:30"], [], [], [], [], []]),
         ([day("20:00", "08:00"), day("08:00", "12:00"), *[None] * 5], [["20:00-24:00"], ["00:00-12:00"], [], [], [], [], []]),
     ],
 )
@@ -177,6 +178,7 @@ def test_hours_that_the_form_cannot_show_are_told(js: Js) -> None:
 
 def test_hours_that_python_refuses_are_refused_before(js: Js) -> None:
     assert js("weekly", "UTC", [day("08:00", "13:59"), *[None] * 6]) == {"wrong": "short"}
+    assert js("weekly", "UTC", [day("08:00", "17:00"), day("09:00", "09:59"), *[None] * 5]) == {"wrong": "brief"}
     assert js("weekly", "UTC", [day("8:00", "17:00"), *[None] * 6]) == {"wrong": "times"}
     assert js("weekly", "UTC", [day("", "17:00"), *[None] * 6]) == {"wrong": "times"}
     with pytest.raises(DutyError):

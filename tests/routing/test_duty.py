@@ -37,7 +37,8 @@ def duties(draw: st.DrawFn) -> Duty:
     days = []
     for _ in WEEKDAYS:
         ends = sorted(draw(st.sets(st.integers(0, 1440), max_size=8)))
-        days.append(tuple(zip(ends[::2], ends[1::2], strict=False)))
+        spans = zip(ends[::2], ends[1::2], strict=False)
+        days.append(tuple((start, end) for start, end in spans if end - start >= 60 or start == 0 or end == 1440))
     duty = Duty(draw(st.sampled_from(ZONES)), tuple(days))
     return duty if duty.minutes() >= 360 else Duty(duty.zone, (((0, 400),), *duty.hours[1:]))
 
@@ -128,6 +129,7 @@ def test_the_written_form_is_as_its_description_says() -> None:
         written(mon=["08:00-12:00", "12:00-17:00"]),
         written(mon=["13:00-17:00", "08:00-12:00"]),
         written(mon=["08:00-24:01"]),
+        written(mon=["08:00-17:00", "20:00-20:59"]),
         written(mon=["08:00-25:00"]),
         written(mon=["8:00-17:00"]),
         written(mon="08:00-17:00"),

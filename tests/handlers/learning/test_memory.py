@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from handlers.ports import Trouble
 from handlers.requests import Result
 from handlers.roster_log import Book
 from handlers.rotation import Rotation
+from routing.learning import Verdict
 from sealing import age, signing
 from sealing.custody import EntryKind, read_leaf
 from sealing.learned_rows import LessonRow
@@ -93,6 +95,30 @@ async def test_a_start_a_running_worker_and_one_that_put_rows_together_think_the
     await put(line, lesson(line, 100, leaked("p1")))
     assert (await current(line, later))["p1"] > seen["p1"]
     assert (await current(line, later))["p2"] == seen["p2"]
+
+
+async def test_outcomes_that_came_in_another_order_than_a_start_reads_them_are_read_anew(line: TestLine) -> None:
+    """Of one day, by their ids: a bad outcome behind good ones, or in front of them, is not the same."""
+    good = [replace(leaked("p1", day=90 + n), verdict=Verdict.CLEAN, informer=f"x{n}") for n in range(4)]
+    for n, event in enumerate(good):
+        await put(line, lesson(line, n, event, day=event.day))
+        await current(line, line.memory)
+    numbers = iter(range(10, 99))
+    later, earlier = max((pair for pair in itertools.pairwise(numbers)), key=lambda pair: _id(line, pair[0]) > _id(line, pair[1]))
+    for n, event in ((later, leaked("p1")), (earlier, replace(good[0], informer="x9", day=100))):
+        await put(line, lesson(line, n, event))
+        live = await current(line, line.memory)
+    started = other_worker(line)
+    await started.learn(line.store)
+    anew = await current(line, started)
+    assert live != anew, "or this shows nothing"
+    await line.memory.learn(line.store)
+    assert await current(line, line.memory) == anew
+    assert line.alarms == []
+
+
+def _id(line: TestLine, n: int) -> str:
+    return lesson(line, n).id
 
 
 async def test_of_two_workers_that_put_together_at_once_one_does(line: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,8 @@ from sealing.custody import EntryKind, holds, read_leaf
 from sealing.rows import DAY_MS, CaseState, GrantState, Purpose
 from sealing.said import Ending, Told
 from storage import tables
-from tests.handlers.cases.closing import close, closed_by_coin, purge_now, state_of
-from tests.handlers.learning.records import taught
+from tests.handlers.cases.closing import close, closed_by_coin, decide, purge_now, state_of
+from tests.handlers.learning.records import looked_at, taught
 from tests.line import TestLine
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.enable_socket]
@@ -65,6 +65,17 @@ async def test_whoever_was_told_stands_in_the_lesson_with_who_told_and_nobody_is
     await line.later(130 * 24 * 3600)
     await purge_now(line, case_id)
     assert (await state_of(line, case_id), await notes(line, case_id)) == (CaseState.PURGED, [])
+
+
+@pytest.mark.claim("T67")
+async def test_whom_the_second_look_told_is_no_other_explanation_of_what_had_leaked_before(line: TestLine) -> None:
+    """An honest one asks around before he agrees; a friend would, to lighten the leaker's blame."""
+    case_id, first, second = await looked_at(line, Ending.COMPROMISED)
+    for house in ("police", "port_authority", "border_guard"):
+        assert (await tell(line, case_id, second, "", house))["result"] == Result.DONE
+    assert (await decide(line, case_id, second, EntryKind.CONCUR))["result"] == Result.DONE
+    (event,) = await taught(line)
+    assert ([one.person for one in event.readers], event.outside, event.verified) == ([first], (), True)
 
 
 async def test_what_makes_no_sense_is_refused(line: TestLine) -> None:
