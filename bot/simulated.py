@@ -130,7 +130,7 @@ def _summary(found: Simulated) -> Iterator[str]:
     if found.exposure is not None:
         told = f"{TOLD} of them are" if readers > TOLD else "all of them are"
         yield (
-            f"Of 100 tips that somebody may read [bold green]{100 * found.exposure.drawn:.1f}[/] reach one who serves the accused network;"
+            f"Of 100 tips that find a reader, [bold green]{100 * found.exposure.drawn:.1f}[/] find one who serves the accused network;"
             f" [bold red]{100 * found.exposure.told:.1f}[/] if {told} told at once. [dim](simulated)[/]"
         )
     yield ""
