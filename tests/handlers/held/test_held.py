@@ -244,6 +244,8 @@ async def test_what_is_no_release_by_two_vetters_releases_nothing(line: TestLine
     houses[second] = was
     async with line.store.begin() as tx:
         assert await releases(line).granted(tx, case_id, SMALL, 99), "the same entries, by two houses"
+        assert await releases(line).granted(tx, case_id, SMALL, 2)
+        assert not await releases(line).granted(tx, case_id, SMALL, 1), "one of the two whom they were told of is out meanwhile"
         past = {"keys": {first: line.vetters.keys[first]}, "past": dict(line.vetters.keys)}
         assert not await releases(line, **past).granted(tx, case_id, SMALL, 99), "one of them is a vetter no more"
         assert not await releases(line).granted(tx, case_id, NAMED, 99)
