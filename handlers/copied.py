@@ -16,25 +16,22 @@ from triage.tip import AgencyKind, Child
 
 
 def copied(before: TipFacts | None, own: TipFacts, roster: Roster, now: datetime) -> TipFacts:
-    """`before`: of what was sealed earlier; `own`: of these messages alone. Whom a name shuts out is kept by his id."""
-    said, unnamed = exclusions(roster, own, now), exclusions(roster, _unnamed(own), now)
-    people = frozenset(person for person in said if said[person] != unnamed[person])
-    now_kept = replace(_unnamed(own), people=people, urgent=False, language=None)
-    return now_kept if before is None else _both(now_kept, before)
+    """`before`: of what was sealed earlier; `own`: of these messages alone. Whom a name shuts out, as kin, too, is kept by his id."""
+    unnamed = replace(own, people=frozenset(), names=frozenset(), urgent=False, language=None)
+    shut_out = frozenset[str]()
+    if own.people or own.names:
+        said, without = exclusions(roster, own, now), exclusions(roster, unnamed, now)
+        shut_out = frozenset(person for person in said if said[person] != without[person])
+    return with_copied(replace(unnamed, kept_from=shut_out), before)
 
 
 def with_copied(facts: TipFacts, before: TipFacts | None) -> TipFacts:
-    """What he says now, and said in the crowd."""
-    return facts if before is None else _both(facts, before)
-
-
-def _both(facts: TipFacts, before: TipFacts) -> TipFacts:
-    """Where it happens is known only if both say so: officials whom the one shuts out, the other does not let in."""
-    return replace(together(facts, before), place_known=facts.place_known and before.place_known)
-
-
-def _unnamed(facts: TipFacts) -> TipFacts:
-    return replace(facts, people=frozenset(), names=frozenset())
+    """What he says now, and said in the crowd: as if all of it stood in one tip (handlers/facts.py). A text without a place that he sent
+    on does not make his own place unknown."""
+    if before is None:
+        return facts
+    child = next(child for child in (Child.YES, Child.NO, Child.UNKNOWN) if child in {facts.child, before.child})
+    return replace(together(facts, before), place_known=facts.place_known or before.place_known, child=child)
 
 
 def to_json(facts: TipFacts) -> dict[str, object]:
@@ -42,7 +39,7 @@ def to_json(facts: TipFacts) -> dict[str, object]:
         "regions": sorted(facts.regions),
         "agencies": sorted(facts.agencies),
         "kinds": sorted(facts.kinds),
-        "people": sorted(facts.people),
+        "kept_from": sorted(facts.kept_from),
         "place_known": facts.place_known,
         "child": facts.child,
         "could_involve_child": facts.could_involve_child,
@@ -58,7 +55,7 @@ def from_json(fields: Mapping[str, object]) -> TipFacts:
             regions=_texts(fields, "regions"),
             agencies=_texts(fields, "agencies"),
             kinds=frozenset(AgencyKind(kind) for kind in _texts(fields, "kinds")),
-            people=_texts(fields, "people"),
+            kept_from=_texts(fields, "kept_from"),
             place_known=fields["place_known"] is True,
             child=Child(str(fields["child"])),
             could_involve_child=fields["could_involve_child"] is True,

@@ -103,14 +103,17 @@ class Memory:
 
     async def _replay(self, store: Store) -> None:
         """In the order of days, then ids: what was put together is of earlier days than what was not, and numbered in order. Page by page,
-        each in a transaction of its own: a start must not keep anybody from writing."""
-        made, last, single = Memory(self.keys, self.clock, self.alarm, self.learning), "", list[Found]()
+        each in a transaction of its own: a start must not keep anybody from writing. What was told of is not told again."""
+        made, last, single = Memory(self.keys, self.clock, lambda _: None, self.learning), "", list[Found]()
         while page := await _page(store, last):
             last = page[-1].id
             found = made._open(page)
             made._take_many(f for f in found if f[1].rows > 1)
             single += [f for f in found if f[1].rows == 1]
         made._take(_by_day(single))
+        for row_id, day in made._days.items():
+            if day == BROKEN and self._days.get(row_id) != BROKEN:
+                self.alarm(Trouble.TAMPERED)
         self.beliefs, self.deserved, self._turn = made.beliefs, made.deserved, self._turn + 1
         self._days, self._absorbed, self._astray, self._late = made._days, made._absorbed, False, False
 
@@ -134,7 +137,7 @@ class Memory:
                 self.alarm(Trouble.TAMPERED)
             elif row_id not in self._days:
                 self._days[row_id] = record.day
-                self._late |= (record.day, row_id) < last
+                self._late |= bool(record.events) and (record.day, row_id) < last
                 for event in record.events:
                     self._learn_from(event)
 

@@ -12,8 +12,6 @@ from sealing.rows import DAY_MS, HOUR_MS, TaskKind
 
 OFFER_HOURS = {Sla.URGENT: 1, Sla.NORMAL: 6}
 """From the slot of the offer, in the reader's duty hours."""
-OFFER_MOST_MS = {Sla.URGENT: 12 * HOUR_MS, Sla.NORMAL: 4 * DAY_MS}
-"""By the clock, whatever his hours: who works on Mondays must not keep a night's cry for help until then."""
 IDLE_MS = {Sla.URGENT: 72 * HOUR_MS, Sla.NORMAL: 14 * DAY_MS}
 """From the last thing that the reader did in the case."""
 REMIND_MS = 12 * HOUR_MS
@@ -26,8 +24,7 @@ class Patience:
 
     async def offered(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty | None) -> None:
         """The grant is offered now: how long he may be silent."""
-        now = self.clock.now_ms()
-        end = min(due(now, OFFER_HOURS[gate.sla], duty), now + OFFER_MOST_MS[gate.sla])
+        end = due(self.clock.now_ms(), OFFER_HOURS[gate.sla], duty)
         await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(end, gate))
 
     async def still_silent(self, tx: Tx, grant_id: str, gate: GateFile) -> None:

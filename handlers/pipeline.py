@@ -275,7 +275,10 @@ class Pipeline:
         row = await tx.thread(voice.row.tag)
         if row is None or voice.thread.forgotten:
             return True
-        return await tx.save_thread(self._having_copied(read_thread(self.keys, row), waiting, voice, read).sealed(self.keys, row))
+        thread = read_thread(self.keys, row)
+        if thread.forgotten and not await tx.inbound_of(row.tag):  # meanwhile he asked to be let go, and all he said is sealed now
+            return await let_go(tx, self.keys, thread, row, waiting.case.id, self._hour())
+        return await tx.save_thread(self._having_copied(thread, waiting, voice, read).sealed(self.keys, row))
 
     def _having_copied(self, thread: Thread, waiting: Waiting, voice: Voice, read: Sequence[Read]) -> Thread:
         """Of one of a crowd: with what his own messages in this sealing say."""

@@ -127,7 +127,7 @@ def judge(person: Person, ground: Ground) -> tuple[Code, ...]:
     card, tip = person.card, ground.tip
     tests = (
         (not person.active or card.issued > tip.received, Code.E1),
-        (card.person in tip.people, Code.E2),
+        (card.person in tip.people or card.person in tip.kept_from, Code.E2),
         (_serves(card, ground), Code.E3),
         (_is_of_kind(card, ground), Code.E4),
         (_is_local(card, ground), Code.E5),
@@ -201,7 +201,7 @@ def judge_all(index: Index, ground: Ground) -> Bits:
     tip = ground.tip
     tests = (
         ~index.active | (index.issued > instant(tip.received)),
-        _at(index, index.rows(tip.people)),
+        _at(index, index.rows(tip.people | tip.kept_from)),
         _serve(index, ground),
         _are_of_kind(index, ground),
         _are_local(index, ground),
@@ -220,7 +220,7 @@ def judge_all(index: Index, ground: Ground) -> Bits:
 def had_it_named_nobody(index: Index, ground: Ground, barred: Bits) -> Bits:
     """What `judge_all` would say, `barred` being what it says: whom naming alone excludes are not only the named, but who declared them as
     kin, or a conflict with them. A family's name can shut out half a line that way."""
-    if not (ground.named or ground.tip.people):
+    if not (ground.named or ground.tip.people or ground.tip.kept_from):
         return barred
     tied = _are_tied(index, replace(ground, named=())).astype(np.uint16) * bit(Code.E6)
     return np.asarray(barred & ~(bit(Code.E2) | bit(Code.E6) | bit(Code.E9)) | tied, dtype=np.uint16)

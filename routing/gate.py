@@ -271,6 +271,7 @@ def together(old: TipFacts, new: TipFacts) -> TipFacts:
         agencies=old.agencies | new.agencies,
         kinds=old.kinds | new.kinds,
         people=old.people | new.people,
+        kept_from=old.kept_from | new.kept_from,
         names=old.names | new.names,
         child=next(child for child in (Child.YES, Child.UNKNOWN, Child.NO) if child in {old.child, new.child}),
         could_involve_child=old.could_involve_child or new.could_involve_child,

@@ -279,6 +279,8 @@ class TipFacts:
     kinds: frozenset[AgencyKind] = frozenset()
     people: frozenset[str] = frozenset()
     """Ids of the roster's people who are named, or from whom the source wants it kept."""
+    kept_from: frozenset[str] = frozenset()
+    """Ids of those whom names shut out that he said elsewhere; they are not named here, and nobody is shut out for being tied to them."""
     names: frozenset[str] = frozenset()
     """Folded names in the text (triage.fold), for kin and declared conflicts."""
     child: Child = Child.UNKNOWN

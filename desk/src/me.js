@@ -50,7 +50,7 @@ function hours(view) {
     "form",
     { class: "card", onsubmit },
     el("h2", {}, "When you work"),
-    el("p", {}, "A case that you do not open goes to the next reader after 6 of your hours, an urgent one after 1; at the latest after 4 days, an urgent one after 12 hours."),
+    el("p", {}, "A case that you do not open goes to the next reader after 6 of your hours, an urgent one after 1."),
     now,
     rows.map((row) => row.node),
     el("label", { for: "zone" }, "Time zone"),

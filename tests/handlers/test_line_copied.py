@@ -12,7 +12,10 @@ from hypothesis import given
 
 from handlers.copied import copied, from_json, to_json, with_copied
 from handlers.thread import read_thread
-from routing.people import Kin, Roster, TipFacts
+from routing.draw import choose
+from routing.exclusion import exclusions
+from routing.learning import nothing_known
+from routing.people import Code, Hold, Kin, Roster, TipFacts
 from sealing.age import OpenError
 from sealing.rows import ThreadRow
 from storage import tables
@@ -99,7 +102,7 @@ async def test_what_each_copied_is_kept_with_him_and_has_no_name_in_it(crowded: 
     await crowded.later(61)
     rows = await threads_of(crowded, await the_item(crowded))
     kept = [read_thread(crowded.keys, row).copied for row in rows]
-    assert [None if facts is None else list(facts.people) for facts in kept] == [[named.person]] * 2
+    assert [None if facts is None else list(facts.kept_from) for facts in kept] == [[named.person]] * 2
     assert named.name not in repr(kept)
 
 
@@ -109,21 +112,31 @@ def test_what_is_kept_comes_back_as_it_was(tip: TipFacts) -> None:
     assert replace(from_json(to_json(kept)), received=kept.received) == kept
 
 
-def test_whom_a_name_shuts_out_is_kept_by_his_id() -> None:
-    people = (person("p1", kin=(Kin("Ana Reyes", None, None),)), person("p2", conflicts=("Luis Pardo",)), person("p3"), person("p4"))
+def test_whom_a_name_shuts_out_is_kept_by_his_id_and_shuts_out_nobody_else() -> None:
+    people = (
+        person("p1", name="Zoe Quill", kin=(Kin("Ana Reyes", None, None),)),
+        person("p2", conflicts=("Luis Pardo",)),
+        person("p3"),
+        person("p4", kin=(Kin("Zoe Quill", None, None),)),
+        person("p5"),
+    )
+    everybody = Roster(people, line(1).atlas)
     tip = replace(FAR, names=frozenset({"reyes", "luis pardo"}), people=frozenset({"p3"}))
-    kept = copied(None, tip, Roster(people, line(1).atlas), NOW)
-    assert kept.people == {"p1", "p2", "p3"}
-    assert not kept.names
+    kept = copied(None, tip, everybody, NOW)
+    assert kept.kept_from == {"p1", "p2", "p3"}
+    assert not kept.names | kept.people
+    later = exclusions(everybody, with_copied(FAR, kept), NOW)
+    assert {name: codes for name, codes in later.items() if codes} == dict.fromkeys(("p1", "p2", "p3"), (Code.E2,))
+    assert choose(everybody, with_copied(FAR, kept), nothing_known(), bytes(32), NOW).hold is Hold.POISONED, "it counts as naming"
 
 
-def test_of_two_answers_the_one_that_excludes_more_stays() -> None:
+def test_all_that_he_said_counts_as_if_it_stood_in_one_tip() -> None:
     known = replace(FAR, child=Child.NO, kinds=frozenset({AgencyKind.POLICE}))
     unknown = replace(FAR, regions=frozenset({"sud"}), place_known=False, child=Child.UNKNOWN, asks_help=True)
     for one, other in ((known, unknown), (unknown, known)):
         both = with_copied(one, copied(copied(None, other, line(3), NOW), other, line(3), NOW))
         assert both.regions == {"ost", "sud"}
-        assert (both.place_known, both.child, both.asks_help) == (False, Child.UNKNOWN, True)
+        assert (both.place_known, both.child, both.asks_help) == (True, Child.NO, True), "a text without a place hides no place"
         assert both.kinds == {AgencyKind.POLICE}
         assert (both.received, both.language) == (one.received, one.language)
     assert with_copied(known, None) is known

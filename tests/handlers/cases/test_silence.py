@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -141,22 +140,6 @@ async def test_silence_counts_in_the_readers_own_duty_hours(line: TestLine) -> N
     await line.later((end - line.clock.now) / 1000 - 10)
     assert await states(line, case_id, first) == {GrantState.OFFERED}
     await line.later(20)
-    assert await states(line, case_id, first) == {GrantState.LAPSED}
-
-
-@pytest.mark.parametrize(("text", "most"), [(URGENT, 12 * HOUR_S), (TEXT, 4 * 24 * HOUR_S)])
-async def test_whoever_works_once_a_week_keeps_no_case_from_the_others_until_then(line: TestLine, text: str, most: int) -> None:
-    async with line.store.begin() as tx:
-        leaf = (await tx.leaves(0, 1))[0]
-        yesterday = (datetime.fromtimestamp(line.clock.now / 1000, UTC).weekday() - 1) % 7
-        weekly = Duty("UTC", tuple(((0, 24 * 60),) if day == yesterday else () for day in range(7)))
-        for row in await tx.people():
-            assert await tx.save_person(replace(row, duty=seal_declared(line.keys, row.id, duty_bytes(weekly), leaf)))
-    case_id, _ = await sealed(line, text)
-    first = await offered_to(line, case_id)
-    await line.later(most - 10)
-    assert await states(line, case_id, first) == {GrantState.OFFERED}
-    await line.later(6 * HOUR_S)
     assert await states(line, case_id, first) == {GrantState.LAPSED}
 
 

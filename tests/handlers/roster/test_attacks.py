@@ -12,7 +12,7 @@ from handlers.enrolment import NotTaken, Put, Taken
 from handlers.roster import Member
 from handlers.standing import LIFT_HOURS
 from routing.cards import card_bytes
-from routing.exclusion import exclusions
+from routing.exclusion import exclusions, ground_of, judge
 from routing.people import Agency, Atlas, Code, House, Region, RegionKind, Roster, TipFacts
 from sealing import custody, signing
 from sealing.custody import Entry, EntryKind
@@ -169,7 +169,10 @@ def excluded(member: Member, at: int, received: datetime = ISSUED) -> tuple[Code
     regions = tuple(Region(name, None, RegionKind.COUNTRY, (name,)) for name in ("r1", "r2", "r3", "r4"))
     atlas = Atlas(regions, (Agency("a1", House.NGO, "r1", None, ("a1",)),))
     tip = TipFacts(received, frozenset({"r4"}), child=Child.NO, could_involve_child=False)
-    return exclusions(Roster((member.person,), atlas), tip, datetime.fromtimestamp(at * 3600, UTC))["p1"]
+    now = datetime.fromtimestamp(at * 3600, UTC)
+    codes = exclusions(Roster((member.person,), atlas), tip, now)["p1"]
+    assert judge(member.person, ground_of(atlas, tip, now)) == codes, "the gate and the draw say the same"
+    return codes
 
 
 @pytest.mark.asyncio
