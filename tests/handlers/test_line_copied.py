@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from hypothesis import given
 
+from handlers import pipeline
 from handlers.copied import copied, from_json, to_json, with_copied
 from handlers.thread import read_thread
+from handlers.voices import read_voices
 from routing.draw import choose
 from routing.exclusion import exclusions
 from routing.learning import nothing_known
 from routing.people import Code, Hold, Kin, Roster, TipFacts
 from sealing.age import OpenError
-from sealing.rows import ThreadRow
+from sealing.rows import TaskKind, ThreadRow
 from storage import tables
 from tests.handlers.crowds import flood, the_item
 from tests.handlers.held.holding import FIVE, LOCAL, enrol
 from tests.handlers.test_line_escrow import gate_of
-from tests.line import TestLine, fresh_line
+from tests.line import CHANNEL, TestLine, fresh_line
 from tests.routing.world import FAR, NOW, ODD_TIPS, line, person
-from triage.tip import AgencyKind, Child
+from triage.sensitive import Sensitive
+from triage.tip import AgencyKind, Child, Control, Inbound
 
 VIRAL = (
     "Compartan este mensaje con toda la familia porque en nuestro barrio hay una casa grande con rejas verdes donde encierran a "
@@ -104,6 +109,30 @@ async def test_what_each_copied_is_kept_with_him_and_has_no_name_in_it(crowded: 
     kept = [read_thread(crowded.keys, row).copied for row in rows]
     assert [None if facts is None else list(facts.kept_from) for facts in kept] == [[named.person]] * 2
     assert named.name not in repr(kept)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.asyncio
+async def test_who_asks_to_be_let_go_while_his_crowd_is_sealed_leaves_nothing(crowded: TestLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await enrol(crowded, FIVE, 8, child_clearance=True)
+    await flood(crowded, range(5), VIRAL + " ({})")
+    await crowded.write(PHONE, VIRAL)
+
+    async def meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(pipeline, "read_voices", read_voices)
+        read, at = await read_voices(*given), datetime.fromtimestamp(crowded.clock.now / 1000, UTC)
+        wish = Inbound(CHANNEL, Sensitive(PHONE), Sensitive(""), "f" * 16, at, control=Control.FORGET)
+        await crowded.acceptor.accept(wish)
+        while (task := await crowded.queue.claim([kind for kind in crowded.handlers if kind is not TaskKind.SEAL])) is not None:
+            await crowded.handlers[task.kind](task)
+        return read
+
+    monkeypatch.setattr(pipeline, "read_voices", meanwhile)
+    await crowded.later(61)
+    await crowded.later(600)
+    kept = [read_thread(crowded.keys, row) for row in await threads_of(crowded, await the_item(crowded))]
+    assert len(kept) == 1, "of the one who stays"
+    assert not kept[0].forgotten
 
 
 @given(ODD_TIPS)
