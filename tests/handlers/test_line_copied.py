@@ -48,6 +48,15 @@ async def crowded(tmp_path: Path) -> AsyncIterator[TestLine]:
         yield made
 
 
+async def forwarded(line: TestLine, named: int | None = None) -> list[str]:
+    """Twenty readers' ids, once a source has sent on what five others sent, with the name of one of them; it is sealed."""
+    readers = await enrol(line, FIVE, 20, child_clearance=True)
+    await flood(line, range(5), VIRAL + " ({})")
+    await line.write(PHONE, VIRAL if named is None else f"{VIRAL} {line.cards[readers[named]].name}")
+    await line.later(61)
+    return readers
+
+
 async def own_case(line: TestLine) -> str:
     """Of somebody whose copy was sealed, once he has told something himself."""
     await line.write(PHONE, "1")
@@ -64,11 +73,7 @@ async def own_case(line: TestLine) -> str:
 @pytest.mark.claim("T35")
 async def test_copies_that_name_the_honest_take_nobody_from_another_phones_own_tip(crowded: TestLine) -> None:
     """Ten phones copy a text that an honest source forwarded, each with two other readers in it, until a friend alone is left."""
-    readers = await enrol(crowded, FIVE, 20, child_clearance=True)
-    *honest, friend = [crowded.cards[reader] for reader in readers]
-    await flood(crowded, range(5), VIRAL + " ({})")
-    await crowded.write(PHONE, VIRAL)
-    await crowded.later(61)
+    *honest, friend = [crowded.cards[reader] for reader in await forwarded(crowded)]
     for n in range(0, len(honest), 2):
         await crowded.write(f"+999 200 {n:04}", f"{VIRAL} {' y '.join(card.name for card in honest[n : n + 2])}")
     await crowded.later(61)
@@ -82,10 +87,7 @@ async def test_copies_that_name_the_honest_take_nobody_from_another_phones_own_t
 @pytest.mark.asyncio
 @pytest.mark.claim("T35")
 async def test_whom_he_named_in_his_copy_does_not_read_his_own_tip(crowded: TestLine) -> None:
-    readers = await enrol(crowded, FIVE, 20, child_clearance=True)
-    await flood(crowded, range(5), VIRAL + " ({})")
-    await crowded.write(PHONE, f"{VIRAL} {crowded.cards[readers[3]].name}")
-    await crowded.later(61)
+    readers = await forwarded(crowded, named=3)
     gate = await gate_of(crowded, await own_case(crowded))
     assert gate.pool == 19
     assert readers[3] in gate.excluded
