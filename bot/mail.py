@@ -36,7 +36,7 @@ WORDS = {
     Trouble.TWO_VETTERS_REVIEW.value: (
         "An urgent case went out at once although very few could read it. Look at the roster within 24 hours: who suspended whom?"
     ),
-    Trouble.SILENT.value: "A case is not opened, or nothing is done in it, and it moves on no more by itself.",
+    Trouble.SILENT.value: "A case is not opened, or nothing is done in it, and for now it moves to nobody else by itself.",
     Trouble.UNCONCURRED.value: "A reader wants to close a case, and nobody is left for a second look. The trustees are asked.",
     Trouble.DISAGREED.value: "A second reader did not agree that a case be closed, and has it now.",
     Hold.NEEDS_TWO_VETTERS.value: (

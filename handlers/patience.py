@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handlers.declared import Declared
 from handlers.ports import Clock, Tx
 from handlers.succession import Slot
 from routing.duty import Duty, due
@@ -23,9 +24,19 @@ class Patience:
     slot: Slot
 
     async def offered(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty | None) -> None:
-        """The grant is offered now: how long he may be silent."""
-        end = due(self.clock.now_ms(), OFFER_HOURS[gate.sla], duty)
-        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(end, gate))
+        """The grant is offered now: how long he may be silent. Of an urgent one somebody hears in any case."""
+        now = self.clock.now_ms()
+        end = due(now, OFFER_HOURS[gate.sla], duty)
+        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(end, now + REMIND_MS) if gate.sla is Sla.URGENT else end, gate))
+
+    def had_time(self, gate: GateFile, hours: Declared | None) -> bool:
+        """Whether an offer that is looked at now was there in enough of his duty hours. Hours that he declared since excuse nothing: or
+        whoever is offered a case that he fears would go off duty."""
+        now = self.clock.now_ms()
+        since = now - REMIND_MS - HOUR_MS
+        if gate.sla is not Sla.URGENT or hours is None or hours.hour * HOUR_MS >= since:
+            return True
+        return due(since, OFFER_HOURS[gate.sla], hours.duty) <= now
 
     async def still_silent(self, tx: Tx, grant_id: str, gate: GateFile) -> None:
         """The grant stays offered, and somebody was told: when to tell again."""

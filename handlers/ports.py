@@ -240,7 +240,7 @@ class Trouble(StrEnum):
 
     ORDER_EXHAUSTED = "order_exhausted"
     NO_CARD = "no_card"
-    SILENT = "silent"  # who is offered a case does not open it, and it has moved on as often as it does by itself
+    SILENT = "silent"  # who is offered a case does not open it, and for now it moves on no more by itself
     CASE_BROKEN = "case_broken"  # a sealed case whose row does not hold: it goes to nobody
     TWO_VETTERS_REVIEW = "two_vetters_review"  # an urgent case went out although the pool was so small that two vetters must look at it
     FEW_VETTERS = "few_vetters"  # what a vetter of another agency must hear, fewer than two can be told

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from handlers.declared import Declared, declared
 from handlers.enrolment import Enrolment
 from handlers.leaving import hand_over, lock_held
 from handlers.letters import Letters
@@ -16,7 +17,8 @@ from handlers.patience import Patience
 from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.roster import Vetters, find_member
 from handlers.succession import Alarm, Succession, read_gate
-from routing.gate import Sla
+from routing.duty import on_duty
+from routing.gate import GateFile, Sla, without
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, CaseRow, CaseState, GrantRow, GrantState, Task, TaskKind
 
@@ -72,12 +74,29 @@ class Watching:
         if grant.person_id is None or any(g.state is GrantState.OPEN for g in mine):
             return  # he reads the case, and has not looked at its new epoch yet: IDLE is for that
         passed_over = {g.person_id for g in grants if g.state is GrantState.LAPSED}
-        if len(passed_over) < HAND_OVERS[gate.sla] and await self.succession.goes_on(tx, gate, [grant.person_id]):
+        hours = await self._hours(tx, grant.person_id)
+        had_time = self.patience.had_time(gate, hours)
+        moves = await self.succession.goes_on(tx, gate, [grant.person_id]) if had_time else await self._relieved(tx, gate, grant.person_id)
+        if moves and len(passed_over) < HAND_OVERS[gate.sla]:
             await self.succession.leave(tx, case, [grant.person_id], GrantState.LAPSED, in_slot=True)
         elif grant.epoch == min(g.epoch for g in mine):  # one letter, however many epochs he was offered
             await self.letters.write(tx, Trouble.SILENT, case=case.id, person=grant.person_id)
             self.alarm(Trouble.SILENT)
-            await self.patience.still_silent(tx, grant.id, gate)
+            if had_time:
+                await self.patience.still_silent(tx, grant.id, gate)
+            else:
+                await self.patience.offered(tx, grant.id, gate, None if hours is None else hours.duty)
+
+    async def _relieved(self, tx: Tx, gate: GateFile, person: str) -> bool:
+        """Whether the next after him is on duty now. Only then an urgent case leaves somebody who had no hour of his for it: else it would
+        go from one who is asleep to another, as often as it may go on by itself."""
+        follows = await self.succession.turn(tx, without(gate, [person]))
+        hours = None if follows is None else await self._hours(tx, follows[0].person)
+        return follows is not None and on_duty(None if hours is None else hours.duty, self.clock.now_ms())
+
+    async def _hours(self, tx: Tx, person: str) -> Declared | None:
+        row = await tx.person(person)
+        return None if row is None else declared(row, self.keys)
 
     async def idle(self, task: Task) -> None:
         """The IDLE task: `ref` = case id. Whoever opened it and did nothing for so long reads it no more; it moves on."""
