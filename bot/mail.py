@@ -44,8 +44,8 @@ WORDS = {
         "tipline vetters release CASE CODE FILE --key YOUR.key"
     ),
     Hold.POISONED.value: (
-        "A tip is held, as those whom it names would leave the draw to few. Two vetters, of different houses, can let it go out: "
-        "tipline vetters release CASE CODE FILE --key YOUR.key"
+        "A tip is held, or a case that its readers have left, as those whom it names would leave the draw to few. "
+        "Two vetters, of different houses, can let it go on: tipline vetters release CASE CODE FILE --key YOUR.key"
     ),
     Hold.NOBODY_ELIGIBLE.value: "A tip is held, as nobody of the roster may read it. Nobody can release it: enlarge the roster.",
     Freed.SIGNED.value: "A vetter signed that a held tip go out. It takes two, of different houses.",

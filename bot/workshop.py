@@ -113,9 +113,10 @@ def workshop(p: Parts) -> Workshop:
     memory = Memory(p.keys, p.clock, p.alarm)
     rosters, releases = KeptRoster(p.atlas, p.vetters), Releases(p.keys, p.clock, p.vetters, letters)
     drawing = Drawing(p.keys, p.clock, memory, Links(p.keys, p.clock, p.alarm, p.own), releases, rosters)
+    holds = Holds(p.keys, p.clock, letters)
     pipeline = Pipeline(
         p.store, p.keys, p.clock, p.entropy, p.vetters, p.ears, p.atlas, p.slot, p.alarm, erasures, succession, renewal, letters,
-        patience, escrow.enough, drawing, Holds(p.keys, p.clock, letters),
+        patience, escrow.enough, drawing, holds,
     )  # fmt: skip
     offers = Offers(p.store, p.keys, p.clock, p.vetters, gate, patience, succession)
     answering = Answering(p.keys, p.clock, p.ears.detector, p.translator, p.phrases, renewal)
@@ -130,7 +131,9 @@ def workshop(p: Parts) -> Workshop:
     judges |= {"approve": trustees.approve, "reseal": trustees.give}
     audits = Audits(p.keys, p.clock, p.vetters, p.atlas, gate, p.alarm, p.trustees)
     judges |= {"audit": audits.audit, "allow": audits.allow, "disclose": audits.disclose}
-    rescue = Rescue(p.store, p.keys, p.clock, p.vetters, gate, succession, p.slot, p.alarm, p.trustees, memory, rosters)
+    rescue = Rescue(
+        p.store, p.keys, p.clock, p.vetters, gate, succession, p.slot, p.alarm, p.trustees, memory, rosters, releases, holds
+    )  # fmt: skip
     watching = Watching(p.store, p.keys, p.clock, p.vetters, gate, patience, succession, letters, p.alarm)
     acts = Acts(p.store, p.keys, p.clock, p.vetters, gate, patience, answering, judges, p.acted)
     handlers: dict[TaskKind, Handler] = {
@@ -141,7 +144,7 @@ def workshop(p: Parts) -> Workshop:
         TaskKind.ACT: acts.carry_out,
         TaskKind.SEND: Sends(p.store, p.keys, p.clock, p.senders, erasures).send,
         TaskKind.ERASE: erasures.erase,
-        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes, (openings.kept, telling.kept, audits.kept)).purge,
+        TaskKind.PURGE: Purging(p.store, p.keys, p.clock, outcomes, (openings.kept, telling.kept, audits.kept, holds)).purge,
         TaskKind.NOTICE: notices.send,
         TaskKind.RESCUE: rescue.look,
         TaskKind.LAPSE: watching.lapse,

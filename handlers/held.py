@@ -1,5 +1,5 @@
-"""What vetters are told of a tip that is held, and what the line remembers of having told them: why, two numbers and the code by which they
-release it; nothing of the tip.
+"""What vetters are told of a tip that is held, or of a case for which nobody new may be drawn, and what the line remembers of having told
+them: why, two numbers and the code by which they release it; nothing of the tip.
 
 The reason says whether many are named, so it stands in no column: the worker keeps it sealed, under an id that is nobody's case without its
 pepper. A release stands in the log for good: it names random bytes, of which the line keeps nothing once the tip is sealed.
@@ -99,8 +99,8 @@ class Holds:
         if before != now:
             await tx.save_outcome(OutcomeRow(_id(self.keys, case_id), self.keys.seal_gate(case_id, _body(now))))
 
-    async def over(self, tx: Tx, case_id: str) -> None:
-        """It is sealed: nothing is kept of why it was held."""
+    async def drop(self, tx: Tx, case_id: str) -> None:
+        """It is held no more: nothing is kept of why it was."""
         await tx.drop_outcome(_id(self.keys, case_id))
 
 

@@ -159,7 +159,7 @@ class Pipeline:
             for kept in (key, of_codes):
                 await self.renewal.escrow(tx, kept, gate)
             await self._settle(tx, waiting, read)
-            await self.holds.over(tx, waiting.case.id)
+            await self.holds.drop(tx, waiting.case.id)
             if Flag.TWO_VETTERS_REVIEW in drawn.flags:
                 await self.letters.write(tx, Trouble.TWO_VETTERS_REVIEW, case=waiting.case.id, text=small(roster, drawn))
                 self.alarm(Trouble.TWO_VETTERS_REVIEW)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from handlers.kept import Kept
 from handlers.outcomes import Outcomes, Second
 from handlers.parts import worker_leaf
-from handlers.ports import Clock, Store
+from handlers.ports import Clock, Store, Tx
 from handlers.watching import GAP_MS, WORKER
 from sealing.case import sha256
 from sealing.custody import Entry, EntryKind
@@ -17,13 +17,17 @@ from sealing.rows import DAY_MS, HOUR_MS, CaseState, Later, MessagesWait, Task
 LOOKED_AT = frozenset({Second.NONE, Second.CONCURRED})
 
 
+class Notes(Protocol):
+    async def drop(self, tx: Tx, case_id: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Purging:
     store: Store
     keys: WorkerKeys
     clock: Clock
     outcomes: Outcomes
-    kept: tuple[Kept, ...]
+    kept: tuple[Notes, ...]
     """What was noted of a case besides, and goes with it."""
 
     async def purge(self, task: Task) -> None:

@@ -2,7 +2,7 @@
 
 Derived from the custody log; which reason an entry there is about, the worker's sealed record alone tells (handlers/held.py). A release is
 of one case and one reason; it chooses nobody: the tip is drawn with the coins that it had from the start. Who signs it sees two numbers and
-nothing of the tip.
+nothing of the tip. A case whose readers are gone waits for them, too, where its names leave few to draw from (handlers/rescue.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from sealing.keyring import WorkerKeys
 from sealing.rows import CaseState, TaskKind
 
 DAY_HOURS = 24
+MAY_WAIT = frozenset({CaseState.HELD, CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
+"""A sealed case does where the worker has a record that it waits."""
 
 
 class Freed(StrEnum):
@@ -75,7 +77,7 @@ class Releases:
         if isinstance(entry, NotFreed):
             return entry
         case = await tx.lock_case(entry.case)
-        if case is None or case.state is not CaseState.HELD or entry.hour < case.day * DAY_HOURS - SLACK_HOURS:
+        if case is None or case.state not in MAY_WAIT or entry.hour < case.day * DAY_HOURS - SLACK_HOURS:
             return NotFreed.CASE
         record = await held(tx, self.keys, case.id)
         if record is None or entry.sha256 not in record.matters(case.id, record.hold, record.pool):
@@ -88,7 +90,8 @@ class Releases:
         told = Freed.RELEASED if await self.granted(tx, case.id, record.hold, record.pool) else Freed.SIGNED
         await self.letters.write(tx, told, case=case.id)
         if told is Freed.RELEASED:
-            await tx.enqueue(TaskKind.SEAL, case.id, self.clock.now_ms())
+            again = TaskKind.SEAL if case.state is CaseState.HELD else TaskKind.RESCUE
+            await tx.enqueue(again, case.id, self.clock.now_ms())
         return told
 
     def _signed(self, leaf: bytes, hour: int) -> Entry | NotFreed:

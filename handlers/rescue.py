@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from handlers.escrow import active_trustees
+from handlers.held import Holds, named
 from handlers.lessons import Memory
 from handlers.letters import Letters
 from handlers.opening import Gate
 from handlers.ports import Clock, Store, Trouble, Tx
+from handlers.releases import Releases
 from handlers.roster import KeptRoster, Member, Vetters, idle, members
 from handlers.succession import Alarm, CaseBroken, NobodyLeft, Slot, Succession, grants_of, read_gate
 from routing.draw import choose, poisoned
@@ -77,6 +79,8 @@ class Rescue:
     needed: int
     memory: Memory
     rosters: KeptRoster
+    releases: Releases
+    holds: Holds
 
     async def look(self, task: Task) -> None:
         """The RESCUE task: `ref` = case id. Looked at again in each slot, until somebody holds every key of the case: whoever was drawn may
@@ -98,6 +102,7 @@ class Rescue:
             if found is None:
                 found = await self._draw(tx, case, gate, known)
             if found is not None:
+                await self.holds.drop(tx, case.id)
                 await self._ask(tx, found)
                 self.alarm(Trouble.ORDER_EXHAUSTED)  # in each slot, until enough trustees have given
         now = self.clock.now_ms()
@@ -108,8 +113,12 @@ class Rescue:
         if not await self._can_come_back(tx, gate):
             self.alarm(Trouble.NO_ESCROW)
             return None
-        drawn = self._drawn(gate, list(known.values()), await self.memory.current(tx))
+        people, beliefs = list(known.values()), await self.memory.current(tx)
+        drawn = self._drawn(gate, people, beliefs)
+        if drawn.hold is not None and await self.releases.granted(tx, gate.case, drawn.hold, drawn.pool):
+            drawn = self._drawn(gate, people, beliefs, released=True)
         if drawn.hold is not None:
+            await self.holds.tell(tx, gate.case, drawn, named(drawn), urgent=gate.sla is Sla.URGENT)
             self.alarm(drawn.hold)
             return None
         member = known[drawn.order[0]]
@@ -121,15 +130,16 @@ class Rescue:
         await self.succession.out(tx, rescued, [*(seat.person for seat in gate.order), *same], GrantState.STRUCK)
         return Next(rescued, rescued.order[-1], member, {})
 
-    def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs) -> Assignment:
+    def _drawn(self, gate: GateFile, known: Sequence[Member], beliefs: Beliefs, *, released: bool = False) -> Assignment:
         """From other agencies than those that had the case, while enough people are there; else from theirs, too, and flagged where those
         are few as well: whoever is alone in a fourth house would need but to make three others leave. Rather who is not known to leak: what
         those who had the case are known for still speaks for or against their houses."""
         had = {seat.person for seat in gate.seats}
         others = idle(self.rosters.of([member.person for member in known]), had)
         left = idle(others, gate.excluded)
-        if poisoned(self._eligible(gate, left), self._eligible(gate, others)):
-            return Assignment((), 0, {}, {}, frozenset(), Hold.POISONED)  # whoever names people must not leave the draw to the rest
+        pool, unnamed = self._eligible(gate, left), self._eligible(gate, others)
+        if not released and poisoned(pool, unnamed):  # whoever names people must not leave the draw to the rest
+            return Assignment((), pool, {}, {}, hold=Hold.POISONED, unnamed=unnamed)
         agencies = {member.card.agency for member in known if member.person.id in had}
         mates = {member.person.id for member in known if member.card.agency in agencies}
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
