@@ -43,11 +43,13 @@ def _of_them(urgent: int) -> str:
 
 
 async def held_tips(settings: Settings, database: Database) -> Held:
-    """One whose record does not hold counts as one that nobody may read. Raises KeyringError, StorageDown."""
+    """A held tip whose record does not hold counts as one that nobody may read. A sealed case that waits for a next reader counts where a
+    record says that none can be drawn; the others wait for trustees. Raises KeyringError, StorageDown."""
     keys, store, found = worker_keys(settings), SqlStore(database), Counter[tuple[bool, bool]]()
     cases = await store.held()
     async with store.begin() as tx:
-        for case_id, urgent in cases:
+        for case_id, urgent, is_held in cases:
             record = await held(tx, keys, case_id)
-            found[record is not None and record.hold in COVERED, urgent] += 1
+            if record is not None or is_held:
+                found[record is not None and record.hold in COVERED, urgent] += 1
     return Held(found[True, False] + found[True, True], found[False, False] + found[False, True], found[True, True], found[False, True])

@@ -47,9 +47,12 @@ WORDS = {
         "A tip is held, or a case that its readers have left, as those whom it names would leave the draw to few. "
         "Two vetters, of different houses, can let it go on: tipline vetters release CASE CODE FILE --key YOUR.key"
     ),
-    Hold.NOBODY_ELIGIBLE.value: "A tip is held, as nobody of the roster may read it. Nobody can release it: enlarge the roster.",
-    Freed.SIGNED.value: "A vetter signed that a held tip go out. It takes two, of different houses.",
-    Freed.RELEASED.value: "Two vetters let a held tip go out.",
+    Hold.NOBODY_ELIGIBLE.value: (
+        "A tip is held, or a case that its readers have left, as nobody of the roster may read it. Nobody can release it. A card that is "
+        "signed after a tip does not help that tip: enlarge the roster before the next one."
+    ),
+    Freed.SIGNED.value: "A vetter signed that a held tip or case go on. It takes two, of different houses.",
+    Freed.RELEASED.value: "Two vetters let a held tip or case go on.",
     News.CARD_ANNOUNCED.value: (
         "A new key card lifts something of the person's. It counts in a week, unless two vetters, of different houses, suspend or revoke "
         "that card; one vetter's suspension alone lapses after 72 hours."

@@ -83,8 +83,9 @@ class Holds:
 
     async def tell(self, tx: Tx, case_id: str, drawn: Assignment, shown: Sensitive[str], *, urgent: bool) -> None:
         """One letter to every vetter for each case and reason, however often it is looked at; about an urgent tip again after a day. A new
-        one, by another code, once fewer could read it than the last one said. `drawn`: on hold."""
-        hold = drawn.hold or Hold.NOBODY_ELIGIBLE
+        one, by another code, once fewer could read it than the last one said. `drawn`: on hold. What nobody may read nobody releases,
+        whatever left nobody: whoever comes back first, of all whom a tip names, would have it for sure."""
+        hold = drawn.hold if drawn.hold is not None and drawn.pool else Hold.NOBODY_ELIGIBLE
         before, hour = await held(tx, self.keys, case_id), self.clock.now_ms() // HOUR_MS
         told, nonces, pools = ({}, {}, {}) if before is None else (dict(before.told), dict(before.nonces), dict(before.pools))
         if hold in COVERED and (hold.value not in nonces or drawn.pool < pools.get(hold.value, 0)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handlers.declared import Declared
 from handlers.ports import Clock, Tx
+from handlers.requests import CLOCK_SLACK_HOURS
 from handlers.succession import Slot
 from routing.duty import Duty, due
 from routing.gate import GateFile, Sla
@@ -30,13 +31,19 @@ class Patience:
         await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(end, now + REMIND_MS) if gate.sla is Sla.URGENT else end, gate))
 
     def had_time(self, gate: GateFile, hours: Declared | None) -> bool:
-        """Whether an offer that is looked at now was there in enough of his duty hours. Hours that he declared since excuse nothing: or
-        whoever is offered a case that he fears would go off duty."""
+        """Whether an offer that is looked at now was there in enough of his duty hours. Hours that he may have declared since excuse
+        nothing: or whoever is offered a case that he fears would go off duty."""
         now = self.clock.now_ms()
-        since = now - REMIND_MS - HOUR_MS
-        if gate.sla is not Sla.URGENT or hours is None or hours.hour * HOUR_MS >= since:
+        since = now - REMIND_MS  # no earlier than the offer, or the look before, where it was cut short; else he had his hours in any case
+        if gate.sla is not Sla.URGENT or hours is None or (hours.hour + 1 + CLOCK_SLACK_HOURS) * HOUR_MS > since:
             return True
         return due(since, OFFER_HOURS[gate.sla], hours.duty) <= now
+
+    async def off_duty(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty, relief: int | None) -> None:
+        """The grant stays offered to somebody who had no hour of his for it. `relief`: when the next can take it, ms; None = he cannot."""
+        now = self.clock.now_ms()
+        ends = [due(now, OFFER_HOURS[gate.sla], duty), now + REMIND_MS, *([] if relief is None else [relief])]
+        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(ends), gate))
 
     async def still_silent(self, tx: Tx, grant_id: str, gate: GateFile) -> None:
         """The grant stays offered, and somebody was told: when to tell again."""

@@ -24,6 +24,7 @@ from routing.exclusion import exclusions
 from routing.gate import GateFile, Seat, Sla, append_seat, facts_of, without
 from routing.gate_bytes import gate_bytes
 from routing.learning import Beliefs
+from routing.limits import CLOSE
 from routing.people import Assignment, Flag, Hold, Role, Roster
 from routing.policy import DEFAULT
 from sealing.keyring import WorkerKeys
@@ -96,6 +97,7 @@ class Rescue:
             gate, known = read_gate(self.keys, case), await roster_now(tx, self.keys, self.vetters, self.clock)
             standing = await who_stands(tx, self.keys, gate, known)
             if any(not one.lacks for one in standing):
+                await self.holds.drop(tx, case.id)
                 await tx.done(task)
                 return
             found = next((one for one in standing if self.gate.passes(case, one.member)), None)
@@ -118,7 +120,8 @@ class Rescue:
         if drawn.hold is not None and await self.releases.granted(tx, gate.case, drawn.hold, drawn.pool):
             drawn = self._drawn(gate, people, beliefs, released=True)
         if drawn.hold is not None:
-            await self.holds.tell(tx, gate.case, drawn, named(drawn), urgent=gate.sla is Sla.URGENT)
+            again = gate.sla is Sla.URGENT and drawn.pool > 0  # each day, as long as two vetters could do something
+            await self.holds.tell(tx, gate.case, drawn, named(drawn), urgent=again)
             self.alarm(drawn.hold)
             return None
         member = known[drawn.order[0]]
@@ -137,9 +140,6 @@ class Rescue:
         had = {seat.person for seat in gate.seats}
         others = idle(self.rosters.of([member.person for member in known]), had)
         left = idle(others, gate.excluded)
-        pool, unnamed = self._eligible(gate, left), self._eligible(gate, others)
-        if not released and poisoned(pool, unnamed):  # whoever names people must not leave the draw to the rest
-            return Assignment((), pool, {}, {}, hold=Hold.POISONED, unnamed=unnamed)
         agencies = {member.card.agency for member in known if member.person.id in had}
         mates = {member.person.id for member in known if member.card.agency in agencies}
         coins = self.keys.coins(f"{gate.case}/rescue/{len(gate.order) + 1}")
@@ -147,8 +147,12 @@ class Rescue:
         def draw(some: Roster) -> Assignment:
             return choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE)
 
+        pool, unnamed, whole = self._eligible(gate, left), self._eligible(gate, others), draw(left)
+        sure = pool < unnamed and _sure(whole, left) and not _sure(draw(others), others)
+        if not released and (poisoned(pool, unnamed) or sure):
+            return Assignment((), pool, {}, {}, hold=Hold.POISONED, unnamed=unnamed)  # names must not leave the draw to the rest
         elsewhere = draw(idle(left, mates))
-        return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else draw(left)
+        return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else replace(whole, pool=pool, unnamed=unnamed)
 
     def _eligible(self, gate: GateFile, some: Roster) -> int:
         """How many readers no fact excludes but who is named."""
@@ -180,6 +184,12 @@ class Rescue:
         if given_to != card:
             _, sealed = self.keys.seal(Purpose.RELEASE, own)
             await tx.put_share(share.id, ShareState.GIVEN, ShareState.ASKED, sealed)
+
+
+def _sure(drawn: Assignment, some: Roster) -> bool:
+    """Whether a reader of these is so likely that two vetters would have to let a first draw go out."""
+    chances = (drawn.chances.get(person.id, 0.0) for person in some.people if person.card.role is Role.HANDLER)
+    return max(chances, default=0.0) > DEFAULT.alone + CLOSE
 
 
 def rescue_by(letters: Letters, clock: Clock) -> NobodyLeft:

@@ -17,7 +17,7 @@ from handlers.patience import Patience
 from handlers.ports import Clock, Store, Trouble, Tx
 from handlers.roster import Vetters, find_member
 from handlers.succession import Alarm, Succession, read_gate
-from routing.duty import on_duty
+from routing.duty import Duty, begins, on_duty
 from routing.gate import GateFile, Sla, without
 from sealing.keyring import WorkerKeys
 from sealing.rows import HOUR_MS, CaseRow, CaseState, GrantRow, GrantState, Task, TaskKind
@@ -74,25 +74,33 @@ class Watching:
         if grant.person_id is None or any(g.state is GrantState.OPEN for g in mine):
             return  # he reads the case, and has not looked at its new epoch yet: IDLE is for that
         passed_over = {g.person_id for g in grants if g.state is GrantState.LAPSED}
-        hours = await self._hours(tx, grant.person_id)
-        had_time = self.patience.had_time(gate, hours)
-        moves = await self.succession.goes_on(tx, gate, [grant.person_id]) if had_time else await self._relieved(tx, gate, grant.person_id)
-        if moves and len(passed_over) < HAND_OVERS[gate.sla]:
+        hours, left = await self._hours(tx, grant.person_id), len(passed_over) < HAND_OVERS[gate.sla]
+        asleep = None if self.patience.had_time(gate, hours) or hours is None else hours.duty
+        relief = await self._relief(tx, case, gate, grant.person_id, asleep) if asleep is not None and left else None
+        if asleep is None:
+            moves = left and await self.succession.goes_on(tx, gate, [grant.person_id])
+        else:
+            moves = relief is not None and relief <= self.clock.now_ms()
+        if moves:
             await self.succession.leave(tx, case, [grant.person_id], GrantState.LAPSED, in_slot=True)
         elif grant.epoch == min(g.epoch for g in mine):  # one letter, however many epochs he was offered
             await self.letters.write(tx, Trouble.SILENT, case=case.id, person=grant.person_id)
             self.alarm(Trouble.SILENT)
-            if had_time:
+            if asleep is None:
                 await self.patience.still_silent(tx, grant.id, gate)
             else:
-                await self.patience.offered(tx, grant.id, gate, None if hours is None else hours.duty)
+                await self.patience.off_duty(tx, grant.id, gate, asleep, relief)
 
-    async def _relieved(self, tx: Tx, gate: GateFile, person: str) -> bool:
-        """Whether the next after him is on duty now. Only then an urgent case leaves somebody who had no hour of his for it: else it would
-        go from one who is asleep to another, as often as it may go on by itself."""
-        follows = await self.succession.turn(tx, without(gate, [person]))
-        hours = None if follows is None else await self._hours(tx, follows[0].person)
-        return follows is not None and on_duty(None if hours is None else hours.duty, self.clock.now_ms())
+    async def _relief(self, tx: Tx, case: CaseRow, gate: GateFile, person: str, duty: Duty) -> int | None:
+        """From when on the next after him, who may read it, is on duty and he is not, ms; None = not before he is. Only then an urgent case
+        leaves somebody who had no hour of his for it: else it would go from one who is asleep to another, as often as it may go on."""
+        now, follows = self.clock.now_ms(), await self.succession.turn(tx, without(gate, [person]))
+        member = None if follows is None else await find_member(tx, self.keys, self.vetters, follows[0].person, now // HOUR_MS)
+        if member is None or not self.gate.passes(case, member):
+            return None
+        hours = await self._hours(tx, member.person.id)
+        at = begins(None if hours is None else hours.duty, now)
+        return None if on_duty(duty, at) else at
 
     async def _hours(self, tx: Tx, person: str) -> Declared | None:
         row = await tx.person(person)

@@ -83,6 +83,11 @@ def on_duty(duty: Duty | None, now_ms: int) -> bool:
     return any(start <= minute < end for start, end in duty.hours[local.weekday()])
 
 
+def begins(duty: Duty | None, now_ms: int) -> int:
+    """The first moment from now on at which he is on duty."""
+    return now_ms if on_duty(duty, now_ms) else due(now_ms, 1 / HOUR_MS, duty)
+
+
 def due(start_ms: int, hours: float, duty: Duty | None) -> int:
     """The first moment by which he has been on duty for so many hours since the start."""
     left = round(hours * HOUR_MS)

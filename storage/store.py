@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, or_, select
 
 from sealing.learned_rows import LINKED_DAYS
 from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
@@ -86,12 +86,13 @@ class SqlStore:
                 await add_tasks(transaction, TaskKind.SEAL, ids, due, TaskIds().take(due, len(ids)))
         return len(ids)
 
-    async def held(self) -> list[tuple[str, bool]]:
-        """(case id, whether it is urgent) of every tip that is held."""
+    async def held(self) -> list[tuple[str, bool, bool]]:
+        """(case id, whether it is urgent, whether it is held) of every tip that is, and of every case that waits for a next reader."""
         column = tables.case.c
-        held = select(column.id, column.urgent).where(column.state == CaseState.HELD).order_by(column.id)
+        waits = exists().where(tables.task.c.kind == TaskKind.RESCUE, tables.task.c.ref == column.id)
+        held = select(column.id, column.urgent, column.state).where(or_(column.state == CaseState.HELD, waits)).order_by(column.id)
         async with self._database.begin(reading=True) as transaction:
-            return [(row[0], row[1]) for row in await transaction.run(held)]
+            return [(row[0], row[1], row[2] is CaseState.HELD) for row in await transaction.run(held)]
 
     async def case_ids(self) -> list[str]:
         """Random ids of all cases, in no order that says anything."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from bot.holds import Held
 from handlers.ports import Trouble
 from handlers.releases import Freed, NotFreed
+from routing.people import Hold
 from sealing.rows import CaseState, ShareState
-from tests.handlers.cases.leaving import open_all
-from tests.handlers.held.holding import AN_HOUR, FIVE, NAMED, code_in, enrol, letters, said, state_of, take
+from tests.handlers.cases.leaving import open_all, suspend
+from tests.handlers.held.holding import AN_HOUR, FIVE, NAMED, code_in, enrol, letters, said, state_of, take, told
 from tests.handlers.test_line_escrow import enrol_trustee, gate_of, give, rows
 from tests.handlers.test_line_reading import PHONE, TIP, sealed_case
 from tests.line import TestLine
@@ -30,11 +34,15 @@ async def buried(line: TestLine) -> tuple[str, set[str]]:
     case_id = await sealed_case(line)
     drawn = [seat.person for seat in (await gate_of(line, case_id)).order]
     named = [*[reader for reader in readers if reader not in drawn][:12], *drawn]
+    await name_all(line, named)
+    return case_id, {reader for reader in readers if reader not in named}
+
+
+async def name_all(line: TestLine, named: Sequence[str]) -> None:
     for start in range(0, len(named), 5):
         await line.write(PHONE, MORE.format(", ".join(line.cards[reader].name for reader in named[start : start + 5])))
         await line.later(27)
     await line.later(6)
-    return case_id, {reader for reader in readers if reader not in named}
 
 
 async def asked(line: TestLine, case_id: str) -> set[ShareState]:
@@ -97,3 +105,47 @@ async def test_a_tip_that_names_most_is_not_lost_once_it_is_14_days_old(line: Te
         assert await take(line, await said(line, case_id, vetter, NAMED)) is came
     (seat,) = (await gate_of(line, case_id)).standing()
     assert seat.person in readers[11:]
+
+
+async def test_nobody_is_asked_to_release_what_nobody_may_read(line: TestLine) -> None:
+    """All who may are named while one is suspended: whoever comes back first would have it, by a release of "may read it: 0"."""
+    readers = await enrol(line, FIVE, 20)
+    await two_trustees(line)
+    case_id = await sealed_case(line)
+    drawn = [seat.person for seat in (await gate_of(line, case_id)).order]
+    back = next(reader for reader in readers[4:] if reader not in drawn)
+    await suspend(line, back, line.vetter_seeds[0])
+    await letters(line)
+    await name_all(line, [*[reader for reader in readers if reader not in (*drawn, back)], *drawn])
+    told_of = [(letter.code, letter.text.reveal()) for letter in await letters(line) if letter.text.reveal()]
+    assert told_of == [(Hold.NOBODY_ELIGIBLE, "May read it: 0. Could, if it named nobody: 16.")]
+    assert await take(line, await said(line, case_id, 0, NAMED)) is NotFreed.CASE
+    await line.later(73 * AN_HOUR)
+    await line.later(AN_HOUR)
+    assert (await gate_of(line, case_id)).standing() == ()
+    (letter,) = [letter for letter in await letters(line) if letter.code == NAMED]
+    assert letter.text.reveal().startswith("May read it: 1. Could, if it named nobody: 17.\n")
+
+
+async def test_names_that_leave_one_nearly_sure_hold_a_rescue_too(line: TestLine) -> None:
+    """Eleven of fifteen may read it, of whom one is settled: he would have half of the chance, once nobody released it for 14 days."""
+    settled = await enrol(line, FIVE, 5)
+    await enrol(line, FIVE, 10, days=30)
+    await two_trustees(line)
+    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[reader].name for reader in settled[1:])}")
+    assert await state_of(line, case_id) is CaseState.HELD
+    await line.later(14.1 * 24 * AN_HOUR)
+    await line.later(6)
+    assert await state_of(line, case_id) is CaseState.SEALED
+    assert (await gate_of(line, case_id)).standing() == ()
+    for vetter, came in ((0, Freed.SIGNED), (1, Freed.RELEASED)):
+        assert await take(line, await said(line, case_id, vetter, NAMED)) is came
+    assert len((await gate_of(line, case_id)).standing()) == 1
+
+
+async def test_the_operator_sees_that_a_case_waits_for_two_vetters(line: TestLine) -> None:
+    case_id, _ = await buried(line)
+    assert await told(line) == Held(vetters=1)
+    for vetter in (0, 1):
+        await take(line, await said(line, case_id, vetter, NAMED))
+    assert await told(line) == Held(), "it waits for trustees"
