@@ -85,7 +85,7 @@ def on_duty(duty: Duty | None, now_ms: int) -> bool:
 
 def begins(duty: Duty | None, now_ms: int) -> int:
     """The first moment from now on at which he is on duty."""
-    return now_ms if on_duty(duty, now_ms) else due(now_ms, 1 / HOUR_MS, duty)
+    return now_ms if on_duty(duty, now_ms) else due(now_ms, 1 / HOUR_MS, duty) - 1
 
 
 def due(start_ms: int, hours: float, duty: Duty | None) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.duty import HOUR_MS, WEEKDAYS, Duty, DutyError, due, duty_bytes, on_duty, parse_duty
+from routing.duty import HOUR_MS, WEEKDAYS, Duty, DutyError, begins, due, duty_bytes, on_duty, parse_duty
 
 MINUTE_MS = 60_000
 OFFICE = Duty("Europe/Madrid", ((((8 * 60), 17 * 60),),) * 5 + ((),) * 2)
@@ -72,6 +72,17 @@ def test_more_hours_end_later_and_a_later_start_never_earlier(duty: Duty, change
     assert change < due(change, few, duty) <= due(change, more, duty)
     assert due(change, few, duty) <= due(change + later, few, duty)
     assert due(change, few, duty) >= due(change, few, None)
+
+
+@settings(max_examples=40)
+@given(duties(), CHANGES, st.integers(0, 40 * 60 * MINUTE_MS))
+def test_duty_begins_at_the_first_moment_that_is_on_duty(duty: Duty, change: int, later: int) -> None:
+    now = change + later
+    first = begins(duty, now)
+    assert on_duty(duty, first)
+    assert first == now or not on_duty(duty, first - 1)
+    assert not any(on_duty(duty, moment) for moment in range(now, first, 7 * MINUTE_MS))
+    assert begins(None, now) == now
 
 
 @pytest.mark.parametrize(
