@@ -24,26 +24,21 @@ class Patience:
     clock: Clock
     slot: Slot
 
-    async def offered(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty | None) -> None:
-        """The grant is offered now: how long he may be silent. Of an urgent one somebody hears in any case."""
-        now = self.clock.now_ms()
-        end = due(now, OFFER_HOURS[gate.sla], duty)
-        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(end, now + REMIND_MS) if gate.sla is Sla.URGENT else end, gate))
+    async def offered(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty | None, relief: int | None = None) -> None:
+        """The grant is offered now, or still: how long he may be silent. An urgent one is looked at in any case. `relief`: when the next
+        can take it from somebody who is off duty, ms."""
+        now, urgent = self.clock.now_ms(), gate.sla is Sla.URGENT
+        ends = [due(now, OFFER_HOURS[gate.sla], duty), *([now + REMIND_MS] if urgent else []), *([] if relief is None else [relief])]
+        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(ends), gate))
 
-    def had_time(self, gate: GateFile, hours: Declared | None) -> bool:
-        """Whether an offer that is looked at now was there in enough of his duty hours. Hours that he may have declared since excuse
-        nothing: or whoever is offered a case that he fears would go off duty."""
+    def without_time(self, gate: GateFile, hours: Declared | None) -> Duty | None:
+        """His duty hours, where an urgent offer, looked at now, was there in too few of them; None = he had time. Hours that he may have
+        declared since excuse nothing: or whoever is offered a case that he fears would go off duty."""
         now = self.clock.now_ms()
         since = now - REMIND_MS  # no earlier than the offer, or the look before, where it was cut short; else he had his hours in any case
         if gate.sla is not Sla.URGENT or hours is None or (hours.hour + 1 + CLOCK_SLACK_HOURS) * HOUR_MS > since:
-            return True
-        return due(since, OFFER_HOURS[gate.sla], hours.duty) <= now
-
-    async def off_duty(self, tx: Tx, grant_id: str, gate: GateFile, duty: Duty, relief: int | None) -> None:
-        """The grant stays offered to somebody who had no hour of his for it. `relief`: when the next can take it, ms; None = he cannot."""
-        now = self.clock.now_ms()
-        ends = [due(now, OFFER_HOURS[gate.sla], duty), now + REMIND_MS, *([] if relief is None else [relief])]
-        await tx.enqueue(TaskKind.LAPSE, grant_id, self._slot(min(ends), gate))
+            return None
+        return None if due(since, OFFER_HOURS[gate.sla], hours.duty) <= now else hours.duty
 
     async def still_silent(self, tx: Tx, grant_id: str, gate: GateFile) -> None:
         """The grant stays offered, and somebody was told: when to tell again."""

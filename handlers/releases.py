@@ -21,10 +21,10 @@ from handlers.standing import Statement
 from routing.people import Hold
 from sealing.custody import Entry, EntryError, EntryKind, holds, leaf_hash, read_leaf
 from sealing.keyring import WorkerKeys
-from sealing.rows import CaseState, TaskKind
+from sealing.rows import READ, CaseState, TaskKind
 
 DAY_HOURS = 24
-MAY_WAIT = frozenset({CaseState.HELD, CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
+MAY_WAIT = READ | {CaseState.HELD}
 """A sealed case does where the worker has a record that it waits."""
 
 

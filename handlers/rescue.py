@@ -28,12 +28,11 @@ from routing.limits import CLOSE
 from routing.people import Assignment, Flag, Hold, Role, Roster
 from routing.policy import DEFAULT
 from sealing.keyring import WorkerKeys
-from sealing.rows import HOUR_MS, OUT, CaseRow, CaseState, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
+from sealing.rows import HOUR_MS, OUT, READ, CaseRow, GrantRow, GrantState, Later, Purpose, ShareRow, ShareState, Task, TaskKind
 from sealing.shares import read_given
 
 ONE_MORE = replace(DEFAULT, readers=1, alone=1.0)
 """The trustees who approve stand in the place of the two vetters whom a draw from a small pool needs."""
-RESCUED = frozenset({CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Rescue:
         have lost his standing since, and a roster without anybody may have somebody now."""
         async with self.store.begin() as tx:
             case = await tx.lock_case(task.ref)
-            if case is None or case.state not in RESCUED:
+            if case is None or case.state not in READ:
                 await tx.done(task)
                 return
             if not await tx.shares(case.id):
@@ -147,10 +146,12 @@ class Rescue:
         def draw(some: Roster) -> Assignment:
             return choose(some, facts_of(gate), beliefs, coins, self._now(), ONE_MORE)
 
+        def leave_one_sure() -> bool:
+            return pool < unnamed and _sure(whole, left) and not _sure(draw(others), others)
+
         pool, unnamed, whole = self._eligible(gate, left), self._eligible(gate, others), draw(left)
-        sure = pool < unnamed and _sure(whole, left) and not _sure(draw(others), others)
-        if not released and (poisoned(pool, unnamed) or sure):
-            return Assignment((), pool, {}, {}, hold=Hold.POISONED, unnamed=unnamed)  # names must not leave the draw to the rest
+        if not released and (poisoned(pool, unnamed) or leave_one_sure()):  # names must not leave the draw to the rest
+            return Assignment((), pool, {}, {}, hold=Hold.POISONED, unnamed=unnamed)
         elsewhere = draw(idle(left, mates))
         return elsewhere if elsewhere.order and Flag.SMALL_POOL not in elsewhere.flags else replace(whole, pool=pool, unnamed=unnamed)
 

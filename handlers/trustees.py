@@ -12,7 +12,7 @@ from handlers.opening import Gate
 from handlers.parts import Sealer, country_of
 from handlers.ports import Clock, Entropy, Tx
 from handlers.requests import Done, Refusal, Request, Result, read_request, said_in
-from handlers.rescue import RESCUED, Next, roster_now, who_stands
+from handlers.rescue import Next, roster_now, who_stands
 from handlers.roster import Member, Vetters, open_card
 from handlers.succession import CaseBroken, Slot, read_gate
 from routing.cards import card_bytes
@@ -24,7 +24,7 @@ from sealing.card import SignedCardError
 from sealing.case import CaseKey, ReaderKey, locked_grant, sha256
 from sealing.custody import EntryKind
 from sealing.keyring import WorkerKeys
-from sealing.rows import DAY_MS, ActRow, CaseRow, GrantRow, GrantState, Purpose, ShareRow, ShareState, TaskKind
+from sealing.rows import DAY_MS, READ, ActRow, CaseRow, GrantRow, GrantState, Purpose, ShareRow, ShareState, TaskKind
 from sealing.shares import CODES, HEAD, Bundle, Resealed, bundle, given, read_given, read_reseal
 
 LARGEST_SHARE = 8_192
@@ -101,7 +101,7 @@ class Trustees:
             return Refusal.GATE
         standing = await who_stands(tx, self.keys, gate, await roster_now(tx, self.keys, self.vetters, self.clock))
         reader = next((one for one in standing if not one.lacks), None) or next(iter(standing), None)
-        if case.state not in RESCUED or reader is None or not self._takes(case, reader, share.epoch):
+        if case.state not in READ or reader is None or not self._takes(case, reader, share.epoch):
             return Refusal.STALE
         return share, reader
 

@@ -20,7 +20,7 @@ from handlers.succession import Alarm, Succession, read_gate
 from routing.duty import Duty, begins, on_duty
 from routing.gate import GateFile, Sla, without
 from sealing.keyring import WorkerKeys
-from sealing.rows import HOUR_MS, CaseRow, CaseState, GrantRow, GrantState, Task, TaskKind
+from sealing.rows import HOUR_MS, READ, CaseRow, GrantRow, GrantState, Task, TaskKind
 
 WORKER = "worker"
 """Whose heartbeat is looked at."""
@@ -29,7 +29,6 @@ PATIENT = (TaskKind.LAPSE, TaskKind.IDLE, TaskKind.PURGE)
 """What counts time against a reader, or a case."""
 HAND_OVERS = {Sla.URGENT: 2, Sla.NORMAL: 1}
 """How often silence alone moves a case on; then a vetter must look."""
-READ = frozenset({CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,11 @@ class Watching:
             return  # he reads the case, and has not looked at its new epoch yet: IDLE is for that
         passed_over = {g.person_id for g in grants if g.state is GrantState.LAPSED}
         hours, left = await self._hours(tx, grant.person_id), len(passed_over) < HAND_OVERS[gate.sla]
-        asleep = None if self.patience.had_time(gate, hours) or hours is None else hours.duty
-        relief = await self._relief(tx, case, gate, grant.person_id, asleep) if asleep is not None and left else None
+        asleep, relief = self.patience.without_time(gate, hours), None
         if asleep is None:
             moves = left and await self.succession.goes_on(tx, gate, [grant.person_id])
         else:
+            relief = await self._relief(tx, case, gate, grant.person_id, asleep) if left else None
             moves = relief is not None and relief <= self.clock.now_ms()
         if moves:
             await self.succession.leave(tx, case, [grant.person_id], GrantState.LAPSED, in_slot=True)
@@ -89,7 +88,7 @@ class Watching:
             if asleep is None:
                 await self.patience.still_silent(tx, grant.id, gate)
             else:
-                await self.patience.off_duty(tx, grant.id, gate, asleep, relief)
+                await self.patience.offered(tx, grant.id, gate, asleep, relief)
 
     async def _relief(self, tx: Tx, case: CaseRow, gate: GateFile, person: str, duty: Duty) -> int | None:
         """From when on the next after him, who may read it, is on duty and he is not, ms; None = not before he is. Only then an urgent case

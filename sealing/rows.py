@@ -74,6 +74,8 @@ class GrantState(StrEnum):
     DONE = "done"
 
 
+READ = frozenset({CaseState.SEALED, CaseState.OPEN, CaseState.CLOSING})
+"""Sealed to its readers, and not over."""
 OUT = frozenset({GrantState.STRUCK, GrantState.GIVEN_UP, GrantState.LAPSED, GrantState.DONE})
 """Whoever holds one of these gets nothing further of the case."""
 

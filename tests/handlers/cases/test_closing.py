@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from handlers.closing import PURGE_DAYS, UNSEEN_DAYS, needs_second
+from handlers.held import held
 from handlers.outcomes import Outcomes, Proposal, Second
 from handlers.ports import Trouble
 from handlers.requests import Refusal, Result
 from handlers.succession import read_gate
 from routing.gate import Sla
+from routing.people import Assignment, Hold
 from sealing import age, plaintexts, said
 from sealing.case import sha256
 from sealing.custody import EntryKind, holds, read_leaf
@@ -41,6 +43,7 @@ from tests.handlers.cases.closing import (
     second_look,
     state_of,
 )
+from tests.handlers.held.holding import line_holds
 from tests.handlers.test_line_later import said as sent
 from tests.handlers.test_line_reading import PHONE, answer, opened_case, sealed_case
 from tests.line import TestLine, practice_line
@@ -266,6 +269,9 @@ async def test_a_case_is_deleted_when_its_time_has_come_and_only_then(long_line:
     await close(line, case_id, reader)
     await line.later(6)
     await line.later((UNSEEN_DAYS + PURGE_DAYS) * 24 * 3600)
+    async with line.store.begin() as tx:
+        await line_holds(line).tell(tx, case_id, Assignment((), 9, {}, {}, hold=Hold.POISONED), Sensitive(""), urgent=False)
+        assert await held(tx, line.keys, case_id) is not None
     assert await state_of(line, case_id) is CaseState.CLOSED
     assert await rows_of(line, case_id) > 5
     await line.later(2 * 24 * 3600)
@@ -273,6 +279,8 @@ async def test_a_case_is_deleted_when_its_time_has_come_and_only_then(long_line:
     assert (case.state, case.gate, case.recipient) == (CaseState.PURGED, None, None)
     assert await rows_of(line, case_id) == 0
     assert await rows_of(line, other) > 5
+    async with line.store.begin() as tx:
+        assert await held(tx, line.keys, case_id) is None, "why a next reader was not drawn"
     assert (await kinds(line, case_id))[-1] == "purge"
     assert [p.ending for p in await proposals(line, case_id)] == [Ending.REFERRED]
     await line.write(PHONE, PLAIN)  # much later, a new case: the old one takes nothing more

@@ -127,6 +127,7 @@ async def test_duty_before_the_offer_is_no_duty_for_it(line: TestLine, minutes: 
     assert await states(line, case_id, first) == {GrantState.OFFERED}
 
 
+@pytest.mark.claim("T45")
 async def test_who_works_once_a_week_keeps_no_urgent_case_from_one_who_works_daily(line: TestLine) -> None:
     """Twelve hours after 18:00, and after that, he who is next sleeps: he gets it when he comes on duty."""
     await until(line, 18)

@@ -45,6 +45,22 @@ async def name_all(line: TestLine, named: Sequence[str]) -> None:
     await line.later(6)
 
 
+async def unreleased(line: TestLine, named: Sequence[str]) -> str:
+    """A tip that names these, and was held until it went to the trustees."""
+    await two_trustees(line)
+    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[reader].name for reader in named)}")
+    assert await state_of(line, case_id) is CaseState.HELD
+    await line.later(14.1 * 24 * AN_HOUR)
+    await line.later(6)
+    assert await state_of(line, case_id) is CaseState.SEALED
+    return case_id
+
+
+async def release(line: TestLine, case_id: str) -> None:
+    for vetter, came in ((0, Freed.SIGNED), (1, Freed.RELEASED)):
+        assert await take(line, await said(line, case_id, vetter, NAMED)) is came
+
+
 async def asked(line: TestLine, case_id: str) -> set[ShareState]:
     return {share.state for share in await rows(line, case_id)}
 
@@ -95,14 +111,8 @@ async def test_what_two_vetters_let_go_on_for_five_does_not_for_the_one_who_is_l
 async def test_a_tip_that_names_most_is_not_lost_once_it_is_14_days_old(line: TestLine) -> None:
     """It is sealed to the trustees then, who can give it to nobody without the vetters: who may still release it."""
     readers = await enrol(line, FIVE, 20)
-    await two_trustees(line)
-    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[reader].name for reader in readers[:11])}")
-    assert await state_of(line, case_id) is CaseState.HELD
-    await line.later(14.1 * 24 * AN_HOUR)
-    await line.later(6)
-    assert await state_of(line, case_id) is CaseState.SEALED
-    for vetter, came in ((0, Freed.SIGNED), (1, Freed.RELEASED)):
-        assert await take(line, await said(line, case_id, vetter, NAMED)) is came
+    case_id = await unreleased(line, readers[:11])
+    await release(line, case_id)
     (seat,) = (await gate_of(line, case_id)).standing()
     assert seat.person in readers[11:]
 
@@ -131,21 +141,14 @@ async def test_names_that_leave_one_nearly_sure_hold_a_rescue_too(line: TestLine
     """Eleven of fifteen may read it, of whom one is settled: he would have half of the chance, once nobody released it for 14 days."""
     settled = await enrol(line, FIVE, 5)
     await enrol(line, FIVE, 10, days=30)
-    await two_trustees(line)
-    case_id = await sealed_case(line, f"{TIP}. También cobran {', '.join(line.cards[reader].name for reader in settled[1:])}")
-    assert await state_of(line, case_id) is CaseState.HELD
-    await line.later(14.1 * 24 * AN_HOUR)
-    await line.later(6)
-    assert await state_of(line, case_id) is CaseState.SEALED
+    case_id = await unreleased(line, settled[1:])
     assert (await gate_of(line, case_id)).standing() == ()
-    for vetter, came in ((0, Freed.SIGNED), (1, Freed.RELEASED)):
-        assert await take(line, await said(line, case_id, vetter, NAMED)) is came
+    await release(line, case_id)
     assert len((await gate_of(line, case_id)).standing()) == 1
 
 
 async def test_the_operator_sees_that_a_case_waits_for_two_vetters(line: TestLine) -> None:
     case_id, _ = await buried(line)
     assert await told(line) == Held(vetters=1)
-    for vetter in (0, 1):
-        await take(line, await said(line, case_id, vetter, NAMED))
+    await release(line, case_id)
     assert await told(line) == Held(), "it waits for trustees"
