@@ -32,10 +32,11 @@ class Held:
     def findings(self) -> Iterator[Finding]:
         if self.vetters:
             say = mend if self.urgent_vetters else look
-            yield say("held", f"{self.vetters} tip(s) wait for two vetters{_of_them(self.urgent_vetters)}: {ASK}")
+            yield say("held", f"{self.vetters} tip(s) or case(s) wait for two vetters{_of_them(self.urgent_vetters)}: {ASK}")
         if self.nobody:
             say = mend if self.urgent_nobody else look
-            yield say("held", f"{self.nobody} tip(s) nobody of the roster may read{_of_them(self.urgent_nobody)}: enlarge the roster.")
+            which = f"{self.nobody} tip(s) or case(s) nobody of the roster may read{_of_them(self.urgent_nobody)}"
+            yield say("held", f"{which}: enlarge the roster.")
 
 
 def _of_them(urgent: int) -> str:

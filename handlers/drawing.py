@@ -32,9 +32,14 @@ class Drawing:
         """Once for each case, with coins that were committed before the tip was opened; again only for a tip on hold, with the same."""
         await self.memory.current(tx)
         drawn = self._choose(case_id, roster, facts, matter.earlier, released=False)
-        if drawn.hold is None or not await self.releases.granted(tx, case_id, drawn.hold, drawn.pool):
+        if not await self.released(tx, case_id, drawn):
             return drawn
         return self._choose(case_id, roster, facts, matter.earlier, released=True)
+
+    async def released(self, tx: Tx, case_id: str, drawn: Assignment) -> bool:
+        """Whether it is held, and two vetters let it go all the same. Asked again under the case's lock, which a release takes, too: one
+        that came while the case was drawn for woke a task that was running."""
+        return drawn.hold is not None and await self.releases.granted(tx, case_id, drawn.hold, drawn.pool)
 
     def shown(self, case_id: str, roster: Roster, facts: TipFacts, drawn: Assignment) -> Sensitive[str]:
         """What vetters see of this hold: numbers."""

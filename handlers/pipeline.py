@@ -156,6 +156,8 @@ class Pipeline:
         async with self.store.begin() as tx:  # (6)
             if not await tx.seal(sealed, waiting.case.version) or not await self.drawing.keep(tx, matter, drawn, read):  # (1)
                 raise CaseMoved
+            if await self.drawing.released(tx, waiting.case.id, drawn):
+                raise CaseMoved  # by two vetters meanwhile: rather a reader than trustees alone
             for kept in (key, of_codes):
                 await self.renewal.escrow(tx, kept, gate)
             await self._settle(tx, waiting, read)
@@ -180,6 +182,8 @@ class Pipeline:
             locked = await tx.lock_case(waiting.case.id)
             if locked is None or locked.version != waiting.case.version:
                 raise CaseMoved  # a newer message came meanwhile: it is looked at with the others
+            if await self.drawing.released(tx, waiting.case.id, drawn):
+                raise CaseMoved  # by two vetters meanwhile
             await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
             if facts.urgent:
                 await tx.hurry_case(waiting.case.id)

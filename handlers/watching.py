@@ -156,5 +156,5 @@ class Watching:
         async with self.store.begin() as tx:
             enrolment = Enrolment(self.keys, self.vetters, self.letters)
             astray = await enrolment.astray(tx, self.clock.now_ms() // HOUR_MS)
-            for person in sorted({*await tx.open_cases(), *astray}):
+            for person in sorted({*await tx.readers(), *astray}):
                 await tx.enqueue(TaskKind.REVIEW, person, self.clock.now_ms())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy import and_, delete, exists, func, select, text, update
 
@@ -14,6 +15,13 @@ from storage.transaction import TxPart
 CUSTODY_LOCK = 0x7469706C_0002
 """Key of the advisory lock under which PostgreSQL numbers custody leaves."""
 
+_GRANTS = tables.grant.join(tables.case)
+_CARRIED = and_(
+    tables.grant.c.state.in_((GrantState.OFFERED, GrantState.OPEN)),
+    tables.grant.c.person_id.is_not(None),
+    tables.case.c.state.not_in((CaseState.CLOSED, CaseState.PURGED)),
+)
+"""A grant that somebody has, of a case that goes on."""
 _RAISABLE = (CaseState.SEALED, CaseState.HELD, CaseState.OPEN, CaseState.CLOSING)
 
 
@@ -119,15 +127,17 @@ class CasePart(TxPart):
         guarded = update(tables.grant).where(tables.grant.c.id == id, tables.grant.c.state == old)
         return await self._transaction.changed(guarded.values(values))
 
+    async def readers(self) -> AbstractSet[str]:
+        """Ids of all who are offered, or read, a case that goes on."""
+        found = await self._transaction.run(select(tables.grant.c.person_id).select_from(_GRANTS).where(_CARRIED).distinct())
+        return frozenset(found.scalars())
+
     async def open_cases(self) -> Mapping[str, int]:
-        """Person id -> grants offered or open in cases that go on."""
-        grants = tables.grant.join(tables.case)
-        carried = and_(
-            tables.grant.c.state.in_((GrantState.OFFERED, GrantState.OPEN)),
-            tables.grant.c.person_id.is_not(None),
-            tables.case.c.state.not_in((CaseState.CLOSED, CaseState.PURGED)),
-        )
-        counted = select(tables.grant.c.person_id, func.count()).select_from(grants).where(carried).group_by(tables.grant.c.person_id)
+        """Person id -> how many cases that go on he is offered or reads. A flood's item is no load: who can send a flood must not choose
+        whose desk is full (ROUTING.md)."""
+        item = exists().where(tables.cluster.c.case_id == tables.case.c.id)
+        person = tables.grant.c.person_id
+        counted = select(person, func.count()).select_from(_GRANTS).where(_CARRIED, ~item).group_by(person)
         return {row[0]: row[1] for row in await self._transaction.run(counted)}
 
     async def held_by(self, person_id: str) -> Sequence[GrantRow]:

@@ -162,7 +162,7 @@ def test_doctor_and_status_say_why_tips_are_held_and_what_to_run(office: Office,
     assert (counted, status.held) == (Held(vetters=1), Held(vetters=1))
     ((verdict, text),) = found
     assert verdict is Verdict.LOOK
-    assert text.startswith("1 tip(s) wait for two vetters: ")
+    assert text.startswith("1 tip(s) or case(s) wait for two vetters: ")
     assert "tipline vetters release CASE CODE FILE --key VETTER.key" in text
     assert ("    waiting for two vetters", "1 (tipline vetters release)", True) in status.rows()
     hold(office, (Hold.POISONED, True), (Hold.NOBODY_ELIGIBLE, True), (Hold.NOBODY_ELIGIBLE, False))

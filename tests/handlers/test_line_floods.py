@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 import handlers.understanding
 import handlers.voices
@@ -121,7 +122,11 @@ async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line
     assert held.texts == [COPIED.format(n) for n in range(4, 12)], "in the order of their coming, every one"
     assert {message["form"] for message in held.messages} == {Form.ONE_OF_MANY.value}
     assert Part.CONTACT not in {part.part for part in held.parts}, "an answer to one must never reach another"
-    assert len(await line.released(item)) == 1
+    (reader,) = await line.released(item)
+    async with line.store.begin() as tx:
+        assert reader in await tx.readers()
+        load = sum((await tx.open_cases()).values())
+    assert load == len(cases) - 1, "who sends floods fills nobody's desk"
     for case_id in set(cases) - {item}:
         alone = await opened(line, case_id)
         assert len(alone.texts) == 1
@@ -134,6 +139,18 @@ async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line
     assert len(await line.cases()) == 5
     assert (await opened(line, item)).texts[8:] == [COPIED.format(n) for n in range(12, 14)]
     assert await count(line.database, tables.inbound) == 0
+
+
+async def test_who_reads_only_a_floods_item_is_watched_as_everybody_is(one: TestLine) -> None:
+    await flood(one, range(7))
+    await one.later(61)
+    await one.later(6)
+    item = await the_item(one)
+    (reader,) = await one.released(item)
+    await one.watching.review_all()
+    async with one.database.begin(reading=True) as transaction:
+        reviewed = select(tables.task.c.ref).where(tables.task.c.kind == TaskKind.REVIEW, tables.task.c.due <= one.clock.now)
+        assert reader in set((await transaction.run(reviewed)).scalars())
 
 
 async def test_every_phone_of_a_flood_is_answered_as_if_it_were_alone(one: TestLine) -> None:

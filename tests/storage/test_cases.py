@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from sealing.rows import CaseState, GrantState, SealedCase, StorageDown
+from sealing.rows import CaseState, ClusterRow, GrantState, SealedCase, StorageDown
 from storage import tables
 from storage.engine import Database
 from storage.intake import SqlIntake
@@ -218,6 +218,21 @@ async def test_open_cases_counts_what_a_reader_carries(database: Database, clock
         assert await tx.move_case(carried[2].case_id, CaseState.SEALED, CaseState.CLOSED)
         assert await tx.move_case(carried[3].case_id, CaseState.SEALED, CaseState.CLOSING)
         assert await tx.open_cases() == {reader: 2, second: 1}
+        assert await tx.readers() == {reader, second}
+
+
+@pytest.mark.asyncio
+async def test_a_floods_item_is_read_and_is_no_load(database: Database, clock: SetClock) -> None:
+    store, reader, second = SqlStore(database), an_id(), an_id()
+    item, tip = [await sealed_case(database, clock) for _ in range(2)]
+    async with store.begin() as tx:
+        assert await tx.save_cluster(ClusterRow(an_id(), item.case_id, 1, 1, 0, b"sealed"))
+        assert await tx.save_cluster(ClusterRow(an_id(), None, 1, 1, 0, b"sealed"))
+        assert await tx.offer(item.grants[0].id, reader, b"")
+        assert await tx.offer(item.grants[1].id, second, b"")
+        assert await tx.offer(tip.grants[0].id, reader, b"")
+        assert await tx.open_cases() == {reader: 1}
+        assert await tx.readers() == {reader, second}
 
 
 @pytest.mark.asyncio
