@@ -303,4 +303,4 @@ class Pipeline:
 
 
 class CaseMoved(Exception):
-    """Another worker, or a newer message, changed the case first; nothing was written, the task runs again."""
+    """Another worker, a newer message or a release came first; nothing was written, the task runs again."""
