@@ -126,7 +126,7 @@ async def test_many_phones_with_one_text_are_one_item_that_one_person_reads(line
     async with line.store.begin() as tx:
         assert reader in await tx.readers()
         load = sum((await tx.open_cases()).values())
-    assert load == len(cases) - 1, "who sends floods fills nobody's desk"
+    assert load == len(cases) - 1, "the item adds nothing to anybody's"
     for case_id in set(cases) - {item}:
         alone = await opened(line, case_id)
         assert len(alone.texts) == 1

@@ -236,6 +236,18 @@ async def test_a_floods_item_is_read_and_is_no_load(database: Database, clock: S
 
 
 @pytest.mark.asyncio
+async def test_a_case_of_two_epochs_is_one_case(database: Database, clock: SetClock) -> None:
+    """Else a source who writes on makes his reader's desk look full."""
+    reader, sealing = an_id(), await sealed_case(database, clock)
+    renewed = a_grant(sealing.case_id, epoch=2)
+    async with SqlStore(database).begin() as tx:
+        await tx.add_grants([renewed])
+        assert await tx.offer(sealing.grants[0].id, reader, b"")
+        assert await tx.offer(renewed.id, reader, b"")
+        assert await tx.open_cases() == {reader: 1}
+
+
+@pytest.mark.asyncio
 async def test_custody_leaves_are_numbered_without_gaps_and_rolled_back_ones_take_no_number(database: Database, other: Database) -> None:
     leaves = [secrets.token_bytes(16) for _ in range(20)]
 

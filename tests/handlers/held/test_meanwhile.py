@@ -15,7 +15,7 @@ from tests.handlers.test_line_reading import TIP, sealed_case
 from tests.line import TestLine
 
 LEASE_S = 120
-"""When the lease of whoever had the task has run out."""
+"""This line runs a task that failed again when its lease has run out."""
 pytestmark = [pytest.mark.asyncio, pytest.mark.enable_socket]
 
 
@@ -40,7 +40,7 @@ async def test_a_release_while_it_is_looked_at_again_lets_it_go_at_once(line: Te
     case_id = await sealed_case(line)
     assert await take(line, await said(line, case_id, 0)) is Freed.SIGNED
     came = releasing(line, await said(line, case_id, 1, SMALL), monkeypatch)
-    with pytest.raises(CaseMoved):  # nothing is written: the queue gives it back when the lease ends
+    with pytest.raises(CaseMoved):  # nothing is written; the real queue runs it again at once
         await looked_at(line)
     assert came == [Freed.RELEASED]
     await line.later(LEASE_S)
