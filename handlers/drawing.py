@@ -37,8 +37,7 @@ class Drawing:
         return self._choose(case_id, roster, facts, matter.earlier, released=True)
 
     async def released(self, tx: Tx, case_id: str, drawn: Assignment) -> bool:
-        """Whether it is held, and two vetters let it go all the same. Asked again under the case's lock, which a release takes, too: one
-        that came while the case was drawn for woke a task that was running."""
+        """Whether it is held, and two vetters let it go all the same."""
         return drawn.hold is not None and await self.releases.granted(tx, case_id, drawn.hold, drawn.pool)
 
     def shown(self, case_id: str, roster: Roster, facts: TipFacts, drawn: Assignment) -> Sensitive[str]:

@@ -174,22 +174,20 @@ class Pipeline:
         reached(Point.CASE_SEALED)
 
     async def _hold(self, task: Task, waiting: Waiting, facts: TipFacts, drawn: Assignment, shown: Sensitive[str]) -> None:
-        """Looked at again when the source writes, when two vetters release it, and by itself: somebody's suspension may be over, a card may
-        have come. `shown`: what vetters see of it."""
+        """Looked at again when the source writes, when two vetters release it, when the roster is loaded, and by itself: somebody's
+        suspension may be over. `shown`: what vetters see of it."""
         now, too_long = self.clock.now_ms(), int((facts.received + HELD_LONGEST).timestamp() * 1000)
         again = (now // HOUR_MS + 1) * HOUR_MS + (0 if facts.urgent else HELD_AGAIN_MS)
         async with self.store.begin() as tx:
             locked = await tx.lock_case(waiting.case.id)
             if locked is None or locked.version != waiting.case.version:
                 raise CaseMoved  # a newer message came meanwhile: it is looked at with the others
-            if await self.drawing.released(tx, waiting.case.id, drawn):
-                raise CaseMoved  # by two vetters meanwhile
             await tx.move_case(waiting.case.id, CaseState.TALKING, CaseState.HELD)
             if facts.urgent:
                 await tx.hurry_case(waiting.case.id)
             await self.holds.tell(tx, waiting.case.id, drawn, shown, urgent=facts.urgent)
-            await tx.enqueue(TaskKind.SEAL, waiting.case.id, min(again, too_long) if too_long > now else again)
-            await tx.done(task)
+            if await tx.done(task):  # else it was woken meanwhile: by a release, a card, one of its crowd
+                await tx.enqueue(TaskKind.SEAL, waiting.case.id, min(again, too_long) if too_long > now else again)
 
     async def _goes_to_trustees(self, gate: GateFile) -> bool:
         """A tip that nobody may read lies at the intake key no longer than this, where trustees can keep its key in its place."""

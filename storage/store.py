@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import and_, delete, exists, or_, select
 
 from sealing.learned_rows import LINKED_DAYS
 from sealing.rows import DAY_MS, CaseState, EpochRow, TaskKind
@@ -78,9 +78,12 @@ class SqlStore:
             await record(transaction, epochs, leaf, custody)
 
     async def retry_held(self, due: int) -> int:
-        """Held cases are looked at again at `due` (ms), with the same coins and rules: the roster may have changed. Returns how many."""
+        """Held cases are looked at again at `due` (ms), with the same coins and rules: the roster may have changed. So are those that a
+        worker is looking at for the first time, by the roster as it was. Returns how many."""
+        column, task = tables.case.c, tables.task.c
+        looking = exists().where(task.kind == TaskKind.SEAL, task.ref == column.id, task.lease > due)
         async with self._database.begin() as transaction:
-            held = select(tables.case.c.id).where(tables.case.c.state == CaseState.HELD)
+            held = select(column.id).where(or_(column.state == CaseState.HELD, and_(column.state == CaseState.TALKING, looking)))
             ids = list((await transaction.run(held)).scalars())
             if ids:
                 await add_tasks(transaction, TaskKind.SEAL, ids, due, TaskIds().take(due, len(ids)))
